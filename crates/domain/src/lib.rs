@@ -1,0 +1,44 @@
+#![doc = include_str!("../README.md")]
+
+mod artist;
+mod cursor;
+mod generation;
+mod id;
+mod json;
+mod limit;
+mod repository;
+mod research_source;
+mod style_profile;
+mod text;
+mod timestamp;
+mod version;
+
+pub use artist::{
+    Artist, ArtistId, ArtistKey, ArtistName, InvalidArtistName, ResearchStatus, SearchText,
+    UnknownStatus,
+};
+pub use cursor::{ArtistCursor, HistoryCursor, InvalidCursor, Page, SourceCursor};
+pub use generation::{
+    Cost, Generation, GenerationId, InvalidCost, InvalidProvider, Money, NewGeneration, Provider,
+    Statistics,
+};
+pub use id::{Id, InvalidId};
+pub use json::{InvalidJson, JsonArray, JsonObject};
+pub use limit::{Limit, LimitOutOfRange};
+pub use repository::{
+    ArtistFilter, Artists, BulkCounts, BulkLoad, Change, Changes, Exactness, Expected, FoundArtist,
+    Generations, HistoryPage, Neighbour, Neighbours, ProfileRecord, RepositoryError,
+    ResearchSources, SavedProfile, SearchMode, SimilarArtists, StyleProfiles,
+};
+pub use research_source::{
+    InvalidResearchSource, NewResearchSource, ResearchSource, ResearchSourceId, SourceLocation,
+    SourceType, UnknownSourceType,
+};
+pub use style_profile::{
+    Confidence, DrumFeel, Embedding, InvalidConfidence, InvalidEmbedding,
+    InvalidQuantitativeParams, NewStyleProfile, ParamViolation, QuantitativeParams, SourcesCount,
+    StyleProfile, StyleProfileId, TextDescription,
+};
+pub use text::{InvalidText, Text};
+pub use timestamp::{Clock, InvalidTimestamp, SystemClock, Timestamp};
+pub use version::{InvalidVersion, Version};

@@ -1,0 +1,56 @@
+//! Loading many profiles at once.
+
+use async_trait::async_trait;
+
+use crate::{ArtistName, NewResearchSource, NewStyleProfile, RepositoryError};
+
+/// Loads records faster than one save at a time.
+#[async_trait]
+pub trait BulkLoad: Send + Sync {
+    /// Stores a batch in one transaction, all or nothing.
+    ///
+    /// What is stored already stays untouched, so that a load can be repeated: equal profiles keep their version, and
+    /// a source with the same kind, address and path is not added again. Of records for one artist the last stands.
+    async fn load(&self, batch: Vec<ProfileRecord>) -> Result<BulkCounts, RepositoryError>;
+
+    /// Brings what the store derives from its rows (planner statistics, trained indexes) up to date after a load.
+    async fn finish(&self) -> Result<(), RepositoryError>;
+}
+
+/// One artist to load.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ProfileRecord {
+    /// An artist that has no profile yet.
+    Artist(ArtistName),
+    /// An artist with its profile.
+    Profile {
+        /// The profile.
+        profile: Box<NewStyleProfile>,
+        /// What it rests on.
+        sources: Vec<NewResearchSource>,
+    },
+}
+
+impl ProfileRecord {
+    /// Whose record this is.
+    #[must_use]
+    pub const fn artist(&self) -> &ArtistName {
+        match self {
+            Self::Artist(artist) => artist,
+            Self::Profile { profile, .. } => &profile.artist,
+        }
+    }
+}
+
+/// What a load did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BulkCounts {
+    /// Records whose artist had no profile before, or did not exist.
+    pub created: u64,
+    /// Records that replaced a different profile.
+    pub replaced: u64,
+    /// Records that were stored already, or were overruled by a later one of the same batch.
+    pub unchanged: u64,
+    /// Sources that were added.
+    pub sources: u64,
+}

@@ -1,0 +1,47 @@
+//! What changed in a store.
+
+use async_trait::async_trait;
+
+use crate::{ArtistId, ArtistKey, ArtistName, RepositoryError, Version};
+
+/// The store's change feed: the only way in which a cache learns that something is out of date.
+#[async_trait]
+pub trait Changes: Send + Sync {
+    /// Returns what changed after `version`, oldest first, at most `limit` changes.
+    ///
+    /// Of several changes to one artist the latest is returned. Fewer than `limit` means that these were all.
+    async fn since(&self, version: Version, limit: u32) -> Result<Vec<Change>, RepositoryError>;
+}
+
+/// The state of one artist after its latest change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The artist is stored.
+    Present {
+        /// The change's place in the order of all changes.
+        version: Version,
+        /// Which artist.
+        id: ArtistId,
+        /// Its name as it was first stored.
+        artist: ArtistName,
+        /// Whether it has a profile.
+        has_profile: bool,
+    },
+    /// The artist is gone. It may have been made again since, with a later version.
+    Removed {
+        /// The change's place in the order of all changes.
+        version: Version,
+        /// What the artist was found by.
+        key: ArtistKey,
+    },
+}
+
+impl Change {
+    /// The change's place in the order of all changes.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        match self {
+            Self::Present { version, .. } | Self::Removed { version, .. } => *version,
+        }
+    }
+}
