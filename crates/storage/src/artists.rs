@@ -1,0 +1,162 @@
+//! Artists, the same on every backend.
+
+use async_trait::async_trait;
+use domain::{
+    Artist, ArtistCursor, ArtistFilter, ArtistKey, ArtistName, Artists, FoundArtist, Limit, Page,
+    RepositoryError, ResearchStatus,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LikeExpr, OnConflict},
+};
+
+use crate::{
+    entity::{
+        StoredTime,
+        artist::{self, Column, Entity, Model},
+    },
+    error::Failure,
+    store::Store,
+    suggestions::suggest,
+};
+
+/// [`Artists`] through SeaORM.
+#[derive(Debug, Clone)]
+pub(crate) struct SeaArtists(pub(crate) Store);
+
+#[async_trait]
+impl Artists for SeaArtists {
+    async fn find(&self, artist: &ArtistKey) -> Result<Option<Artist>, RepositoryError> {
+        self.0
+            .retry(|| async {
+                row(self.0.database(), artist).await?.map(Artist::try_from).transpose()
+            })
+            .await
+    }
+
+    async fn find_or_create(&self, artist: &ArtistName) -> Result<FoundArtist, RepositoryError> {
+        if let Some(artist) = self.find(artist.key()).await? {
+            return Ok(FoundArtist { artist, created: false });
+        }
+        self.0.retry(|| self.create(artist)).await
+    }
+
+    async fn page(
+        &self,
+        filter: &ArtistFilter,
+        limit: Limit<500>,
+    ) -> Result<Page<Artist, ArtistCursor>, RepositoryError> {
+        self.0.retry(|| self.read_page(filter, limit)).await
+    }
+
+    async fn set_status(
+        &self,
+        artist: &ArtistKey,
+        status: ResearchStatus,
+    ) -> Result<Option<Artist>, RepositoryError> {
+        self.0
+            .retry(|| async {
+                let _writer = self.0.writer().await?;
+                let transaction = self.0.begin_versioned().await?;
+                Entity::update_many()
+                    .col_expr(Column::ResearchStatus, Expr::value(status.as_str()))
+                    .col_expr(
+                        Column::LastUpdated,
+                        Expr::value(StoredTime::new(self.0.backend(), self.0.now())),
+                    )
+                    .filter(Column::NameKey.eq(artist.as_str()))
+                    .exec(&transaction)
+                    .await?;
+                let updated = row(&transaction, artist).await?;
+                transaction.commit().await?;
+                updated.map(Artist::try_from).transpose()
+            })
+            .await
+    }
+
+    async fn remove(&self, artist: &ArtistKey) -> Result<bool, RepositoryError> {
+        let removal = async {
+            let _writer = self.0.writer().await?;
+            let transaction = self.0.begin_versioned().await?;
+            let removed = Entity::delete_many()
+                .filter(Column::NameKey.eq(artist.as_str()))
+                .exec(&transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok::<_, Failure>(removed.rows_affected != 0)
+        };
+        // Not repeated: a second attempt could not tell whether the first one removed it.
+        Ok(removal.await?)
+    }
+
+    async fn suggest(
+        &self,
+        artist: &ArtistName,
+        limit: usize,
+    ) -> Result<Vec<ArtistName>, RepositoryError> {
+        self.0.retry(|| suggest(self.0.database(), artist, limit)).await
+    }
+}
+
+impl SeaArtists {
+    async fn create(&self, artist: &ArtistName) -> Result<FoundArtist, Failure> {
+        let _writer = self.0.writer().await?;
+        let transaction = self.0.begin_versioned().await?;
+        let inserted = Entity::insert(artist::pending(self.0.backend(), artist, self.0.now()))
+            .on_conflict(OnConflict::column(Column::NameKey).do_nothing().to_owned())
+            .exec_without_returning(&transaction)
+            .await?;
+        let found = row(&transaction, artist.key()).await?.ok_or(RepositoryError::Conflict)?;
+        transaction.commit().await?;
+        Ok(FoundArtist { artist: found.try_into()?, created: inserted != 0 })
+    }
+
+    async fn read_page(
+        &self,
+        filter: &ArtistFilter,
+        limit: Limit<500>,
+    ) -> Result<Page<Artist, ArtistCursor>, Failure> {
+        let ArtistFilter { status, search, after } = filter;
+        let mut query =
+            Entity::find().order_by_asc(Column::NameKey).limit(u64::from(limit.get()) + 1);
+        if let Some(status) = status {
+            query = query.filter(Column::ResearchStatus.eq(status.as_str()));
+        }
+        if let Some(search) = search {
+            let pattern = LikeExpr::new(containing(search.as_str())).escape('\\');
+            query = query.filter(Expr::col(Column::NameSearch).like(pattern));
+        }
+        if let Some(ArtistCursor(key)) = after {
+            query = query.filter(Column::NameKey.gt(key.as_str()));
+        }
+
+        let rows = query.all(self.0.database()).await?;
+        let mut items = rows.into_iter().map(Artist::try_from).collect::<Result<Vec<_>, _>>()?;
+        let more = usize::from(limit.get()) < items.len();
+        items.truncate(limit.get().into());
+        let next =
+            items.last().filter(|_| more).map(|artist| ArtistCursor(artist.name.key().clone()));
+        Ok(Page { items, next })
+    }
+}
+
+pub(crate) async fn row(
+    database: &impl ConnectionTrait,
+    artist: &ArtistKey,
+) -> Result<Option<Model>, Failure> {
+    Ok(Entity::find().filter(Column::NameKey.eq(artist.as_str())).one(database).await?)
+}
+
+/// A `LIKE` pattern for texts that hold `part`, whose own wildcards mean themselves.
+fn containing(part: &str) -> String {
+    let mut pattern = String::with_capacity(part.len() + 2);
+    pattern.push('%');
+    for character in part.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}

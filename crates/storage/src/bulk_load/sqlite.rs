@@ -1,0 +1,233 @@
+//! Batched statements in one transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::{
+    ArtistId, ArtistKey, ArtistName, BulkCounts, NewResearchSource, NewStyleProfile, ProfileRecord,
+    ResearchStatus, StyleProfile,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    Set,
+};
+
+use crate::{
+    entity::{StoredVector, artist, research_source, style_embedding, style_profile},
+    error::Failure,
+    store::Store,
+    style_profiles::{Rows, rows, write},
+};
+
+/// Rows of one statement; SQLite binds at most 32,766 values and a profile has 19.
+const ROWS_PER_STATEMENT: usize = 1_000;
+
+pub(super) async fn load(store: &Store, batch: &[ProfileRecord]) -> Result<BulkCounts, Failure> {
+    let _writer = store.writer().await?;
+    let transaction = store.begin_versioned().await?;
+    let mut counts = BulkCounts::default();
+    let mut stored = stored(&transaction, batch).await?;
+    let mut new = NewRows::default();
+
+    for record in batch {
+        let existing = stored.remove(record.artist().key());
+        match record {
+            ProfileRecord::Artist(_) if existing.is_some() => counts.unchanged += 1,
+            ProfileRecord::Artist(name) => {
+                counts.created += 1;
+                new.artists.push(artist::pending(store.backend(), name, store.now()));
+            }
+            ProfileRecord::Profile { profile, sources } => {
+                let id = match existing {
+                    None => {
+                        counts.created += 1;
+                        new.add(store, profile)?
+                    }
+                    Some(rows) => {
+                        let id = ArtistId::from_uuid(rows.artist.id);
+                        match update(store, &transaction, profile, rows).await? {
+                            Outcome::Created => counts.created += 1,
+                            Outcome::Replaced => counts.replaced += 1,
+                            Outcome::Unchanged => counts.unchanged += 1,
+                        }
+                        id
+                    }
+                };
+                new.sources.extend(sources.iter().map(|source| (id, source)));
+            }
+        }
+    }
+    counts.sources = new.insert(store, &transaction).await?;
+    transaction.commit().await?;
+    Ok(counts)
+}
+
+pub(super) async fn finish(store: &Store) -> Result<(), Failure> {
+    store.database().execute_unprepared("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    Ok(())
+}
+
+enum Outcome {
+    Created,
+    Replaced,
+    Unchanged,
+}
+
+async fn update(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    profile: &NewStyleProfile,
+    stored: Rows,
+) -> Result<Outcome, Failure> {
+    let Rows { artist, profile: row, embedding } = stored;
+    let before = match row.clone() {
+        Some(row) => Some(style_profile::profile(artist.clone(), row, embedding)?),
+        None => None,
+    };
+    if before.as_ref().is_some_and(|before| says_the_same(before, profile)) {
+        return Ok(Outcome::Unchanged);
+    }
+    let saved =
+        write(store, transaction, profile, Some(Rows { artist, profile: row, embedding: None }))
+            .await?;
+    Ok(if saved.created { Outcome::Created } else { Outcome::Replaced })
+}
+
+fn says_the_same(stored: &StyleProfile, new: &NewStyleProfile) -> bool {
+    let NewStyleProfile {
+        artist: _, // The same by its key; the name shown is the one first stored.
+        text_description,
+        quantitative_params,
+        embedding,
+        midi_templates,
+        confidence,
+        sources_count,
+    } = new;
+    stored.text_description == *text_description
+        && stored.quantitative_params == *quantitative_params
+        && stored.embedding == *embedding
+        && stored.midi_templates == *midi_templates
+        && stored.confidence == *confidence
+        && stored.sources_count == *sources_count
+}
+
+/// What is stored of a batch's artists.
+async fn stored(
+    transaction: &DatabaseTransaction,
+    batch: &[ProfileRecord],
+) -> Result<HashMap<ArtistKey, Rows>, Failure> {
+    let keys: Vec<&str> = batch.iter().map(|record| record.artist().key().as_str()).collect();
+    let mut stored = HashMap::new();
+    for some in keys.chunks(ROWS_PER_STATEMENT) {
+        for rows in rows(transaction, some).await? {
+            let key = ArtistKey::parse(&rows.artist.name_key).map_err(Failure::corrupt)?;
+            stored.insert(key, rows);
+        }
+    }
+    Ok(stored)
+}
+
+/// Rows for artists that are new to the store, and sources that may be.
+#[derive(Default)]
+struct NewRows<'a> {
+    artists: Vec<artist::ActiveModel>,
+    profiles: Vec<style_profile::ActiveModel>,
+    embeddings: Vec<style_embedding::ActiveModel>,
+    sources: Vec<(ArtistId, &'a NewResearchSource)>,
+}
+
+impl NewRows<'_> {
+    fn add(&mut self, store: &Store, profile: &NewStyleProfile) -> Result<ArtistId, Failure> {
+        let now = store.now();
+        let name: &ArtistName = &profile.artist;
+        let id = ArtistId::generate();
+        let mut row = artist::pending(store.backend(), name, now);
+        row.id = Set(id.as_uuid());
+        row.research_status = Set(ResearchStatus::Cached.as_str().to_owned());
+        row.confidence_score = Set(profile.confidence.get());
+        row.sources_count =
+            Set(i32::try_from(profile.sources_count.total()).map_err(Failure::corrupt)?);
+        self.artists.push(row);
+        self.profiles.push(style_profile::row(store.backend(), profile, id, None, now));
+        if let Some(embedding) = &profile.embedding {
+            self.embeddings.push(style_embedding::ActiveModel {
+                artist_id: Set(id.as_uuid()),
+                embedding: Set(StoredVector::new(store.backend(), embedding)),
+            });
+        }
+        Ok(id)
+    }
+
+    async fn insert(
+        self,
+        store: &Store,
+        transaction: &DatabaseTransaction,
+    ) -> Result<u64, Failure> {
+        insert_all(transaction, self.artists).await?;
+        insert_all(transaction, self.profiles).await?;
+        insert_all(transaction, self.embeddings).await?;
+        let known = known_sources(transaction, &self.sources).await?;
+        let mut seen = HashSet::new();
+        let now = store.now();
+        let mut new = Vec::new();
+        for (artist, source) in self.sources {
+            let identity = source_identity(artist, source);
+            if !known.contains(&identity) && seen.insert(identity) {
+                new.push(research_source::row(store.backend(), source, artist, now));
+            }
+        }
+        let count = new.len() as u64;
+        insert_all(transaction, new).await?;
+        Ok(count)
+    }
+}
+
+async fn insert_all<A>(transaction: &DatabaseTransaction, rows: Vec<A>) -> Result<(), Failure>
+where
+    A: ActiveModelTrait + Send,
+{
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let some: Vec<A> = rows.by_ref().take(ROWS_PER_STATEMENT).collect();
+        A::Entity::insert_many(some).exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+/// What makes two sources one.
+type SourceIdentity = (ArtistId, &'static str, Option<String>, Option<String>);
+
+fn source_identity(artist: ArtistId, source: &NewResearchSource) -> SourceIdentity {
+    let location = &source.location;
+    (
+        artist,
+        source.source_type.as_str(),
+        location.url().map(str::to_owned),
+        location.file_path().map(str::to_owned),
+    )
+}
+
+async fn known_sources(
+    transaction: &DatabaseTransaction,
+    sources: &[(ArtistId, &NewResearchSource)],
+) -> Result<HashSet<SourceIdentity>, Failure> {
+    let mut artists: Vec<_> = sources.iter().map(|(artist, _)| artist.as_uuid()).collect();
+    artists.dedup();
+    let mut known = HashSet::new();
+    for some in artists.chunks(ROWS_PER_STATEMENT) {
+        let rows = research_source::Entity::find()
+            .filter(research_source::Column::ArtistId.is_in(some.iter().copied()))
+            .all(transaction)
+            .await?;
+        for row in rows {
+            let source_type: domain::SourceType =
+                row.source_type.parse().map_err(Failure::corrupt)?;
+            known.insert((
+                ArtistId::from_uuid(row.artist_id),
+                source_type.as_str(),
+                row.url,
+                row.file_path,
+            ));
+        }
+    }
+    Ok(known)
+}

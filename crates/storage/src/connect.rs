@@ -1,0 +1,149 @@
+//! Opening a store.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use domain::Clock;
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+
+use crate::store::{Backend, Store};
+
+/// How many connections a store keeps and opens, and how long it waits.
+#[derive(Debug, Clone)]
+pub struct PoolLimits {
+    /// Connections kept open when idle.
+    pub kept: u32,
+    /// Connections open at most.
+    pub most: u32,
+    /// How long a caller waits for a connection before the store counts as unavailable.
+    pub acquire_timeout: Duration,
+    /// How long one statement may run (PostgreSQL), or wait for another writer (SQLite).
+    pub statement_timeout: Duration,
+}
+
+/// 10 connections kept, 30 at most; 5 s to get one; 30 s a statement.
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            kept: 10,
+            most: 30,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Opens the store at `url`, whose schema must be up to date.
+///
+/// The scheme picks the backend: `sqlite://groovebase.db` (made if it does not exist) or
+/// `postgres://user:password@host/database`.
+pub async fn connect(
+    url: &str,
+    limits: &PoolLimits,
+    clock: Arc<dyn Clock>,
+) -> Result<Store, ConnectError> {
+    let backend = Backend::of(url)?;
+    let (database, most) = match backend {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => (postgres(url, limits).await?, limits.most),
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => (sqlite(url, limits).await?, limits.most),
+        #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+        _ => return Err(ConnectError::BackendNotBuilt),
+    };
+    Ok(Store::new(database, backend, most, clock))
+}
+
+/// Why a store cannot be opened. No variant shows the URL, which may hold a password.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The scheme is neither of the two.
+    #[error("a database URL begins with sqlite:// or postgres://")]
+    UnsupportedUrl,
+    /// The backend was left out of this build by its features.
+    #[error("this build has no support for that database")]
+    BackendNotBuilt,
+    /// The URL cannot be read.
+    #[error("the database URL is malformed")]
+    MalformedUrl(#[source] Arc<dyn Error + Send + Sync>),
+    /// The server or file does not let us in.
+    #[error("the database cannot be opened")]
+    Unreachable(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl Backend {
+    fn of(url: &str) -> Result<Self, ConnectError> {
+        match url.split_once(':') {
+            Some(("sqlite", _)) => Ok(Self::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres),
+            _ => Err(ConnectError::UnsupportedUrl),
+        }
+    }
+}
+
+fn options(url: &str, limits: &PoolLimits) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .min_connections(limits.kept)
+        .max_connections(limits.most)
+        .acquire_timeout(limits.acquire_timeout)
+        // A dead connection that was in use a moment ago is caught by the retry instead.
+        .test_before_acquire_if_idle_for(Duration::from_secs(1))
+        .sqlx_logging(false);
+    options
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place that sets limits and timeouts")]
+async fn open(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+    Database::connect(options).await.map_err(|error| unreachable(error_source(error)))
+}
+
+fn error_source(error: DbErr) -> Arc<dyn Error + Send + Sync> {
+    Arc::new(error)
+}
+
+const fn unreachable(source: Arc<dyn Error + Send + Sync>) -> ConnectError {
+    ConnectError::Unreachable(source)
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, ConnectError> {
+    use sea_orm::sqlx::{ConnectOptions as _, Connection, postgres::PgConnectOptions};
+
+    let server: PgConnectOptions =
+        url.parse().map_err(|error| ConnectError::MalformedUrl(Arc::new(error)))?;
+    // A pool retries until its time is up and then tells only that; one connection tells what is wrong.
+    let probe = tokio::time::timeout(limits.acquire_timeout, server.connect());
+    match probe.await {
+        Ok(Ok(connection)) => {
+            connection.close().await.map_err(|error| unreachable(Arc::new(error)))?;
+        }
+        Ok(Err(error)) => return Err(unreachable(Arc::new(error))),
+        Err(elapsed) => return Err(unreachable(Arc::new(elapsed))),
+    }
+
+    // The ORM knows one spelling of the scheme.
+    let rest = url.split_once(':').map_or("", |(_, rest)| rest);
+    let mut options = options(&format!("postgres:{rest}"), limits);
+    options.statement_timeout(limits.statement_timeout).set_application_name("groovebase");
+    open(options).await
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, ConnectError> {
+    use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+
+    url.parse::<SqliteConnectOptions>()
+        .map_err(|error| ConnectError::MalformedUrl(Arc::new(error)))?;
+    let wait = limits.statement_timeout;
+    let mut options = options(url, limits);
+    options.map_sqlx_sqlite_opts(move |file| {
+        file.create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What was acknowledged survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(wait)
+    });
+    open(options).await
+}

@@ -1,0 +1,13 @@
+//! One table per file: the row, then its mapping to the domain.
+
+pub(crate) mod artist;
+pub(crate) mod generation;
+pub(crate) mod removed_artist;
+pub(crate) mod research_source;
+mod stored_time;
+mod stored_vector;
+pub(crate) mod style_embedding;
+pub(crate) mod style_profile;
+
+pub(crate) use stored_time::StoredTime;
+pub(crate) use stored_vector::StoredVector;

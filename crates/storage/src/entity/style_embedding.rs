@@ -1,0 +1,31 @@
+//! Table `style_embeddings`, apart from the profiles so that a scan of vectors reads nothing else.
+
+use sea_orm::entity::prelude::*;
+
+use super::StoredVector;
+
+#[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "style_embeddings")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub artist_id: Uuid,
+    pub embedding: StoredVector,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {
+    #[sea_orm(
+        belongs_to = "super::artist::Entity",
+        from = "Column::ArtistId",
+        to = "super::artist::Column::Id"
+    )]
+    Artist,
+}
+
+impl Related<super::artist::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Artist.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,224 @@
+//! Generations, the same on every backend.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use domain::{
+    ArtistId, ArtistKey, ArtistName, Generation, GenerationId, Generations, HistoryCursor,
+    HistoryPage, Limit, Money, NewGeneration, Page, Provider, RepositoryError, Statistics,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, OnConflict},
+};
+
+use crate::{
+    entity::{
+        StoredTime,
+        artist::{self, artist_name},
+        generation::{self, Column, Entity},
+        style_profile,
+    },
+    error::Failure,
+    store::Store,
+};
+
+/// Costs are summed as whole dollars and the rest, so that no sum leaves 64 bits.
+const NANOS_PER_DOLLAR: i64 = 1_000_000_000;
+
+/// Rows of one statement; SQLite binds at most 32,766 values.
+const ROWS_PER_STATEMENT: usize = 2_000;
+
+/// [`Generations`] through SeaORM.
+#[derive(Debug, Clone)]
+pub(crate) struct SeaGenerations(pub(crate) Store);
+
+#[async_trait]
+impl Generations for SeaGenerations {
+    async fn record(
+        &self,
+        generations: Vec<NewGeneration>,
+    ) -> Result<Vec<Generation>, RepositoryError> {
+        if generations.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Identities are the caller's, so repeating counts nothing twice.
+        self.0.retry(|| self.insert(&generations)).await
+    }
+
+    async fn find(&self, id: GenerationId) -> Result<Option<Generation>, RepositoryError> {
+        self.0.retry(|| async { Ok(read(self.0.database(), &[id]).await?.remove(&id)) }).await
+    }
+
+    async fn history(
+        &self,
+        artist: ArtistId,
+        after: Option<HistoryCursor>,
+        limit: Limit<100>,
+    ) -> Result<HistoryPage, RepositoryError> {
+        self.0.retry(|| self.read_history(artist, after, limit)).await
+    }
+
+    async fn statistics(&self) -> Result<Statistics, RepositoryError> {
+        self.0.retry(|| self.sum_up()).await
+    }
+}
+
+impl SeaGenerations {
+    async fn insert(&self, generations: &[NewGeneration]) -> Result<Vec<Generation>, Failure> {
+        let now = self.0.now();
+        let _writer = self.0.writer().await?;
+        let transaction = self.0.begin().await?;
+        let artists = artist_ids(&transaction, generations).await?;
+
+        let mut rows = Vec::with_capacity(generations.len());
+        for new in generations {
+            let artist = match &new.artist {
+                None => None,
+                Some(name) => match artists.get(name.key()) {
+                    Some(&id) => Some(id),
+                    None => return Err(RepositoryError::UnknownArtist(name.clone()).into()),
+                },
+            };
+            rows.push(generation::row(self.0.backend(), new, artist, now));
+        }
+        for some in rows.chunks(ROWS_PER_STATEMENT) {
+            Entity::insert_many(some.iter().cloned())
+                .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
+                .exec_without_returning(&transaction)
+                .await?;
+        }
+        // Read back rather than echoed: what was recorded before under the same identity stands.
+        let ids: Vec<_> = generations.iter().map(|new| new.id).collect();
+        let recorded = read(&transaction, &ids).await?;
+        transaction.commit().await?;
+        ids.iter()
+            .map(|id| recorded.get(id).cloned().ok_or_else(|| RepositoryError::Conflict.into()))
+            .collect()
+    }
+
+    async fn read_history(
+        &self,
+        artist: ArtistId,
+        after: Option<HistoryCursor>,
+        limit: Limit<100>,
+    ) -> Result<HistoryPage, Failure> {
+        let database = self.0.database();
+        let of_artist = Entity::find().filter(Column::ArtistId.eq(artist.as_uuid()));
+        let total = of_artist.clone().count(database).await?;
+
+        let mut query = of_artist
+            .find_also_related(artist::Entity)
+            .order_by_desc(Column::CreatedAt)
+            .order_by_desc(Column::Id)
+            .limit(u64::from(limit.get()) + 1);
+        if let Some(HistoryCursor { created_at, id }) = after {
+            let position = Expr::tuple([
+                Expr::value(StoredTime::new(self.0.backend(), created_at)),
+                Expr::value(id.as_uuid()),
+            ]);
+            let columns = Expr::tuple([
+                Expr::col((Entity, Column::CreatedAt)).into(),
+                Expr::col((Entity, Column::Id)).into(),
+            ]);
+            query = query.filter(columns.lt(position));
+        }
+
+        let rows = query.all(database).await?;
+        let mut items = rows
+            .into_iter()
+            .map(|(row, artist)| {
+                let name = artist.map(|artist| artist_name(&artist.name)).transpose()?;
+                generation::generation(row, name)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let more = usize::from(limit.get()) < items.len();
+        items.truncate(limit.get().into());
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|last| HistoryCursor { created_at: last.created_at, id: last.id });
+        Ok(HistoryPage { total, page: Page { items, next } })
+    }
+
+    async fn sum_up(&self) -> Result<Statistics, Failure> {
+        let database = self.0.database();
+        // PostgreSQL sums 64-bit integers into a decimal.
+        let sum = |expression: Expr| expression.sum().cast_as("bigint");
+        let cost = || Expr::col(Column::Cost);
+        let rows: Vec<(String, i64, Option<i64>, i64, Option<i64>, Option<i64>)> = Entity::find()
+            .select_only()
+            .column(Column::ProviderUsed)
+            .expr(Expr::col(Column::Id).count())
+            .expr(sum(Expr::col(Column::GenerationTimeMs)))
+            .expr(cost().count())
+            .expr(sum(cost().div(NANOS_PER_DOLLAR)))
+            .expr(sum(cost().modulo(NANOS_PER_DOLLAR)))
+            .group_by(Column::ProviderUsed)
+            .into_tuple()
+            .all(database)
+            .await?;
+
+        let count = |stored: i64| u64::try_from(stored).map_err(Failure::corrupt);
+        let mut statistics = Statistics {
+            cached_artists: style_profile::Entity::find().count(database).await?,
+            ..Statistics::default()
+        };
+        for (provider, generations, time_ms, priced, dollars, nanos) in rows {
+            let provider = Provider::try_from(provider.as_str()).map_err(Failure::corrupt)?;
+            let dollars = i128::from(dollars.unwrap_or(0)) * i128::from(NANOS_PER_DOLLAR);
+            statistics.total_generations += count(generations)?;
+            statistics.total_time_ms += u128::from(count(time_ms.unwrap_or(0))?);
+            statistics.priced_generations += count(priced)?;
+            statistics.total_cost =
+                statistics.total_cost + Money::from_nanos(dollars + i128::from(nanos.unwrap_or(0)));
+            *statistics.provider_usage.entry(provider).or_default() += count(generations)?;
+        }
+        Ok(statistics)
+    }
+}
+
+/// The identities of the artists that some generations name.
+async fn artist_ids(
+    database: &impl ConnectionTrait,
+    generations: &[NewGeneration],
+) -> Result<HashMap<ArtistKey, ArtistId>, Failure> {
+    let mut keys: Vec<&ArtistKey> =
+        generations.iter().filter_map(|new| new.artist.as_ref()).map(ArtistName::key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut ids = HashMap::with_capacity(keys.len());
+    for some in keys.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(String, sea_orm::prelude::Uuid)> = artist::Entity::find()
+            .select_only()
+            .columns([artist::Column::NameKey, artist::Column::Id])
+            .filter(artist::Column::NameKey.is_in(some.iter().map(|key| key.as_str())))
+            .into_tuple()
+            .all(database)
+            .await?;
+        for (key, id) in rows {
+            ids.insert(ArtistKey::parse(&key).map_err(Failure::corrupt)?, ArtistId::from_uuid(id));
+        }
+    }
+    Ok(ids)
+}
+
+async fn read(
+    database: &impl ConnectionTrait,
+    ids: &[GenerationId],
+) -> Result<HashMap<GenerationId, Generation>, Failure> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for some in ids.chunks(ROWS_PER_STATEMENT) {
+        let rows = Entity::find()
+            .find_also_related(artist::Entity)
+            .filter(Column::Id.is_in(some.iter().map(|id| id.as_uuid())))
+            .all(database)
+            .await?;
+        for (row, artist) in rows {
+            let name = artist.map(|artist| artist_name(&artist.name)).transpose()?;
+            found.insert(GenerationId::from_uuid(row.id), generation::generation(row, name)?);
+        }
+    }
+    Ok(found)
+}

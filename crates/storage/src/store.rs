@@ -1,0 +1,225 @@
+//! An open store: its connections, its writers, its clock.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use backon::{ExponentialBuilder, Retryable};
+use domain::{
+    Artists, BulkLoad, Changes, Clock, Generations, RepositoryError, ResearchSources,
+    SimilarArtists, StyleProfiles, Timestamp,
+};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::{
+    artists::SeaArtists, bulk_load::SeaBulkLoad, changes::SeaChanges, error::Failure,
+    generations::SeaGenerations, research_sources::SeaResearchSources,
+    similar_artists::SeaSimilarArtists, style_profiles::SeaStyleProfiles,
+};
+
+/// Which database a store lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// PostgreSQL with pgvector.
+    Postgres,
+    /// SQLite, in a file of its own.
+    Sqlite,
+}
+
+/// The use of a store's connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Connections at work.
+    pub active: u32,
+    /// Connections open and free.
+    pub idle: u32,
+    /// Connections that may be open.
+    pub most: u32,
+}
+
+/// An open store. Clones share its connections.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    database: DatabaseConnection,
+    backend: Backend,
+    most_connections: u32,
+    writers: Semaphore,
+    clock: Arc<dyn Clock>,
+}
+
+impl Store {
+    pub(crate) fn new(
+        database: DatabaseConnection,
+        backend: Backend,
+        most_connections: u32,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        // Writers wait for each other inside the database; a few may hold connections meanwhile, the rest wait here,
+        // so that readers always find one. SQLite has one writer, and its own waiting is a poll.
+        let writers = match backend {
+            Backend::Postgres => usize::try_from(most_connections.div_ceil(4)).unwrap_or(1).max(1),
+            Backend::Sqlite => 1,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                database,
+                backend,
+                most_connections,
+                writers: Semaphore::new(writers),
+                clock,
+            }),
+        }
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.shared.backend
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), RepositoryError> {
+        self.database().ping().await.map_err(|error| Failure::from(error).into())
+    }
+
+    /// How the connections are used at this moment.
+    #[must_use]
+    pub fn pool_use(&self) -> PoolUse {
+        let (size, idle) = match self.backend() {
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => {
+                let pool = self.database().get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => {
+                let pool = self.database().get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+            _ => (0, 0),
+        };
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX);
+        PoolUse { active: size.saturating_sub(idle), idle, most: self.shared.most_connections }
+    }
+
+    /// Closes every connection, after what is under way.
+    pub async fn close(&self) {
+        if let Err(error) = self.database().close_by_ref().await {
+            tracing::warn!(%error, "Closing the database connections failed");
+        }
+    }
+
+    /// The artists.
+    #[must_use]
+    pub fn artists(&self) -> Arc<dyn Artists> {
+        Arc::new(SeaArtists(self.clone()))
+    }
+
+    /// The style profiles.
+    #[must_use]
+    pub fn style_profiles(&self) -> Arc<dyn StyleProfiles> {
+        Arc::new(SeaStyleProfiles(self.clone()))
+    }
+
+    /// The research sources.
+    #[must_use]
+    pub fn research_sources(&self) -> Arc<dyn ResearchSources> {
+        Arc::new(SeaResearchSources(self.clone()))
+    }
+
+    /// The search for similar artists.
+    #[must_use]
+    pub fn similar_artists(&self) -> Arc<dyn SimilarArtists> {
+        Arc::new(SeaSimilarArtists(self.clone()))
+    }
+
+    /// The generations.
+    #[must_use]
+    pub fn generations(&self) -> Arc<dyn Generations> {
+        Arc::new(SeaGenerations(self.clone()))
+    }
+
+    /// The change feed.
+    #[must_use]
+    pub fn changes(&self) -> Arc<dyn Changes> {
+        Arc::new(SeaChanges(self.clone()))
+    }
+
+    /// The way to load many profiles at once.
+    #[must_use]
+    pub fn bulk_load(&self) -> Arc<dyn BulkLoad> {
+        Arc::new(SeaBulkLoad(self.clone()))
+    }
+
+    pub(crate) fn database(&self) -> &DatabaseConnection {
+        &self.shared.database
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Waits for the right to write. Hold the permit until the transaction has ended.
+    pub(crate) async fn writer(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        self.shared.writers.acquire().await.map_err(Failure::closed)
+    }
+
+    /// Begins a transaction that writes what has no version.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, Failure> {
+        let options = TransactionOptions {
+            // A transaction that reads first and writes later would be refused when another one wrote in between.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.database().begin_with_options(options).await?)
+    }
+
+    /// Begins a transaction that moves versions: from here to its end no other one does.
+    ///
+    /// The triggers would take the same lock later, but after row locks, and two such writers could wait for each
+    /// other.
+    pub(crate) async fn begin_versioned(&self) -> Result<DatabaseTransaction, Failure> {
+        let transaction = self.begin().await?;
+        if self.backend() == Backend::Postgres {
+            let lock = Statement::from_string(
+                transaction.get_database_backend(),
+                "SELECT lock_store_version()",
+            );
+            transaction.execute_raw(lock).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Runs what is safe to repeat, again at most three times when the connection failed or a deadlock was resolved.
+    pub(crate) async fn retry<T, Work, Answer>(&self, work: Work) -> Result<T, RepositoryError>
+    where
+        Work: FnMut() -> Answer,
+        Answer: Future<Output = Result<T, Failure>>,
+    {
+        let backoff = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(50))
+            .with_factor(3.0)
+            .with_max_times(3);
+        work.retry(backoff)
+            .when(Failure::may_pass)
+            .notify(|failure, pause| {
+                tracing::warn!(error = %failure, pause_ms = pause.as_millis(), "Database connection failed, trying again");
+            })
+            .await
+            .map_err(RepositoryError::from)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Store").field("backend", &self.backend()).finish_non_exhaustive()
+    }
+}

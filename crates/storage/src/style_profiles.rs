@@ -1,0 +1,244 @@
+//! Style profiles, the same on every backend.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use domain::{
+    ArtistId, ArtistKey, Confidence, Expected, NewStyleProfile, RepositoryError, ResearchStatus,
+    SavedProfile, StyleProfile, StyleProfiles, Version,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set,
+    sea_query::OnConflict,
+};
+
+use crate::{
+    entity::{StoredTime, StoredVector, artist, style_embedding, style_profile},
+    error::Failure,
+    store::Store,
+};
+
+/// [`StyleProfiles`] through SeaORM.
+#[derive(Debug, Clone)]
+pub(crate) struct SeaStyleProfiles(pub(crate) Store);
+
+#[async_trait]
+impl StyleProfiles for SeaStyleProfiles {
+    async fn find(&self, artist: &ArtistKey) -> Result<Option<StyleProfile>, RepositoryError> {
+        self.0
+            .retry(|| async {
+                let rows = rows(self.0.database(), &[artist.as_str()]).await?;
+                rows.into_iter().next().and_then(Rows::into_profile).transpose()
+            })
+            .await
+    }
+
+    async fn find_many(
+        &self,
+        artists: &[ArtistKey],
+    ) -> Result<Vec<Option<StyleProfile>>, RepositoryError> {
+        self.0.retry(|| self.read_many(artists)).await
+    }
+
+    async fn save(
+        &self,
+        profile: &NewStyleProfile,
+        expected: Expected,
+    ) -> Result<SavedProfile, RepositoryError> {
+        match expected {
+            Expected::Any => self.0.retry(|| self.write(profile, expected)).await,
+            // Not repeated: a second attempt would not find what it expects if the first one was committed.
+            Expected::Present | Expected::Absent | Expected::At(_) => {
+                Ok(self.write(profile, expected).await?)
+            }
+        }
+    }
+
+    async fn remove(
+        &self,
+        artist: &ArtistKey,
+        expected: Expected,
+    ) -> Result<bool, RepositoryError> {
+        // Not repeated: a second attempt could not tell whether the first one removed it.
+        Ok(self.delete(artist, expected).await?)
+    }
+}
+
+impl SeaStyleProfiles {
+    async fn read_many(&self, artists: &[ArtistKey]) -> Result<Vec<Option<StyleProfile>>, Failure> {
+        let mut found = HashMap::with_capacity(artists.len());
+        // SQLite binds at most 32,766 values in a statement.
+        for some in artists.chunks(10_000) {
+            let keys: Vec<&str> = some.iter().map(ArtistKey::as_str).collect();
+            for rows in rows(self.0.database(), &keys).await? {
+                if let Some(profile) = rows.into_profile() {
+                    let profile = profile?;
+                    found.insert(profile.artist.key().clone(), profile);
+                }
+            }
+        }
+        // Cloned, since a caller may ask for one artist twice.
+        Ok(artists.iter().map(|artist| found.get(artist).cloned()).collect())
+    }
+
+    async fn write(
+        &self,
+        profile: &NewStyleProfile,
+        expected: Expected,
+    ) -> Result<SavedProfile, Failure> {
+        let _writer = self.0.writer().await?;
+        let transaction = self.0.begin_versioned().await?;
+        let stored = rows(&transaction, &[profile.artist.key().as_str()]).await?.into_iter().next();
+        expect(expected, stored.as_ref())?;
+        let saved = write(&self.0, &transaction, profile, stored).await?;
+        transaction.commit().await?;
+        Ok(saved)
+    }
+
+    async fn delete(&self, artist: &ArtistKey, expected: Expected) -> Result<bool, Failure> {
+        let _writer = self.0.writer().await?;
+        let transaction = self.0.begin_versioned().await?;
+        let stored = rows(&transaction, &[artist.as_str()]).await?.into_iter().next();
+        expect(expected, stored.as_ref())?;
+        let Some(Rows { artist, profile: Some(profile), .. }) = stored else { return Ok(false) };
+
+        style_embedding::Entity::delete_by_id(artist.id).exec(&transaction).await?;
+        style_profile::Entity::delete_by_id(profile.id).exec(&transaction).await?;
+        let bare = artist::ActiveModel {
+            id: Set(artist.id),
+            research_status: Set(ResearchStatus::Pending.as_str().to_owned()),
+            confidence_score: Set(Confidence::NONE.get()),
+            sources_count: Set(0),
+            last_updated: Set(StoredTime::new(self.0.backend(), self.0.now())),
+            ..Default::default()
+        };
+        bare.update(&transaction).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// What is stored of one artist.
+pub(crate) struct Rows {
+    pub(crate) artist: artist::Model,
+    pub(crate) profile: Option<style_profile::Model>,
+    pub(crate) embedding: Option<style_embedding::Model>,
+}
+
+impl Rows {
+    pub(crate) fn into_profile(self) -> Option<Result<StyleProfile, Failure>> {
+        let Self { artist, profile, embedding } = self;
+        profile.map(|profile| style_profile::profile(artist, profile, embedding))
+    }
+}
+
+/// Reads what is stored of some artists, in one query.
+pub(crate) async fn rows(
+    database: &impl ConnectionTrait,
+    keys: &[&str],
+) -> Result<Vec<Rows>, Failure> {
+    let query = artist::Entity::find()
+        .find_also_related(style_profile::Entity)
+        .find_also(artist::Entity, style_embedding::Entity);
+    let query = match keys {
+        [key] => query.filter(artist::Column::NameKey.eq(*key)),
+        keys => query.filter(artist::Column::NameKey.is_in(keys.iter().copied())),
+    };
+    let rows = query.all(database).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(artist, profile, embedding)| Rows { artist, profile, embedding })
+        .collect())
+}
+
+/// Writes a profile over what is stored, inside a transaction that began with the lock on versions.
+pub(crate) async fn write(
+    store: &Store,
+    transaction: &impl ConnectionTrait,
+    profile: &NewStyleProfile,
+    stored: Option<Rows>,
+) -> Result<SavedProfile, Failure> {
+    let backend = store.backend();
+    let now = store.now();
+    let (artist, replaced) = match stored {
+        Some(Rows { artist, profile, .. }) => (Some(artist), profile),
+        None => (None, None),
+    };
+
+    let mut row = match &artist {
+        Some(artist) => artist::ActiveModel { id: Set(artist.id), ..Default::default() },
+        None => artist::pending(backend, &profile.artist, now),
+    };
+    row.research_status = Set(ResearchStatus::Cached.as_str().to_owned());
+    row.confidence_score = Set(profile.confidence.get());
+    row.sources_count =
+        Set(i32::try_from(profile.sources_count.total()).map_err(Failure::corrupt)?);
+    row.last_updated = Set(StoredTime::new(backend, now));
+    let mut artist = match artist {
+        Some(_) => row.update(transaction).await?,
+        None => row.insert(transaction).await?,
+    };
+
+    let row = style_profile::row(
+        backend,
+        profile,
+        ArtistId::from_uuid(artist.id),
+        replaced.as_ref(),
+        now,
+    );
+    let stored_profile = match &replaced {
+        Some(_) => row.update(transaction).await?,
+        None => row.insert(transaction).await?,
+    };
+
+    let embedding = match &profile.embedding {
+        Some(embedding) => {
+            let row = style_embedding::Model {
+                artist_id: artist.id,
+                embedding: StoredVector::new(backend, embedding),
+            };
+            style_embedding::Entity::insert(style_embedding::ActiveModel::from(row.clone()))
+                .on_conflict(
+                    OnConflict::column(style_embedding::Column::ArtistId)
+                        .update_column(style_embedding::Column::Embedding)
+                        .to_owned(),
+                )
+                .exec_without_returning(transaction)
+                .await?;
+            Some(row)
+        }
+        None => {
+            style_embedding::Entity::delete_by_id(artist.id).exec(transaction).await?;
+            None
+        }
+    };
+
+    // The triggers of all three tables have run; whichever was last set the version.
+    artist.version = version(transaction, ArtistId::from_uuid(artist.id)).await?;
+    let profile = style_profile::profile(artist, stored_profile, embedding)?;
+    Ok(SavedProfile { profile, created: replaced.is_none() })
+}
+
+async fn version(database: &impl ConnectionTrait, artist: ArtistId) -> Result<i64, Failure> {
+    use sea_orm::QuerySelect;
+
+    let version = artist::Entity::find_by_id(artist.as_uuid())
+        .select_only()
+        .column(artist::Column::Version)
+        .into_tuple()
+        .one(database)
+        .await?;
+    version.ok_or_else(|| RepositoryError::Conflict.into())
+}
+
+fn expect(expected: Expected, stored: Option<&Rows>) -> Result<(), Failure> {
+    let current = stored
+        .filter(|rows| rows.profile.is_some())
+        .map(|rows| artist::stored_version(rows.artist.version))
+        .transpose()?;
+    if expected.is_met_by(current) { Ok(()) } else { Err(mismatch(current)) }
+}
+
+fn mismatch(current: Option<Version>) -> Failure {
+    RepositoryError::VersionMismatch { current }.into()
+}
