@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What every store must do, the stores to run it on, and builders for what it is run with.
+
+pub mod contract;
+pub mod fixture;
+pub mod given;

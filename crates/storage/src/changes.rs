@@ -15,16 +15,16 @@ use crate::{
 pub(crate) struct SeaChanges(pub(crate) Store);
 
 /// One statement sees one snapshot, so an artist never appears half removed. Each branch reads its own index in order.
-const SINCE: &str = "\
-    SELECT * FROM (\
-     SELECT * FROM (\
-      SELECT a.version, a.name_key, a.name, a.id,\
-       EXISTS (SELECT 1 FROM style_profiles p WHERE p.artist_id = a.id) AS has_profile\
-      FROM artists a WHERE a.version > $1 ORDER BY a.version LIMIT $2) AS present \
-     UNION ALL \
-     SELECT * FROM (\
-      SELECT r.version, r.name_key, NULL AS name, NULL AS id, FALSE AS has_profile\
-      FROM removed_artists r WHERE r.version > $1 ORDER BY r.version LIMIT $2) AS removed\
+const SINCE: &str = "
+    SELECT * FROM (
+     SELECT * FROM (
+      SELECT a.version, a.name_key, a.name, a.id,
+       EXISTS (SELECT 1 FROM style_profiles p WHERE p.artist_id = a.id) AS has_profile
+      FROM artists a WHERE a.version > $1 ORDER BY a.version LIMIT $2) AS present
+     UNION ALL
+     SELECT * FROM (
+      SELECT r.version, r.name_key, CAST(NULL AS text) AS name, CAST(NULL AS uuid) AS id, FALSE AS has_profile
+      FROM removed_artists r WHERE r.version > $1 ORDER BY r.version LIMIT $2) AS removed
     ) AS changes ORDER BY version LIMIT $2";
 
 #[derive(Debug, FromQueryResult)]

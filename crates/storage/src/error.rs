@@ -67,8 +67,9 @@ enum Nature {
 
 fn nature(error: &DbErr) -> Nature {
     match error {
-        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Nature::Overloaded,
-        DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Nature::Overloaded,
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed) => {
+            Nature::Overloaded
+        }
         DbErr::Conn(RuntimeErr::SqlxError(error))
         | DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error)) => driver_nature(error),

@@ -8,8 +8,8 @@ use domain::{
     HistoryPage, Limit, Money, NewGeneration, Page, Provider, RepositoryError, Statistics,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 
@@ -119,8 +119,8 @@ impl SeaGenerations {
                 Expr::value(id.as_uuid()),
             ]);
             let columns = Expr::tuple([
-                Expr::col((Entity, Column::CreatedAt)).into(),
-                Expr::col((Entity, Column::Id)).into(),
+                Expr::col((Entity, Column::CreatedAt)),
+                Expr::col((Entity, Column::Id)),
             ]);
             query = query.filter(columns.lt(position));
         }
@@ -147,16 +147,16 @@ impl SeaGenerations {
         // PostgreSQL sums 64-bit integers into a decimal.
         let sum = |expression: Expr| expression.sum().cast_as("bigint");
         let cost = || Expr::col(Column::Cost);
-        let rows: Vec<(String, i64, Option<i64>, i64, Option<i64>, Option<i64>)> = Entity::find()
+        let rows = Entity::find()
             .select_only()
             .column(Column::ProviderUsed)
-            .expr(Expr::col(Column::Id).count())
-            .expr(sum(Expr::col(Column::GenerationTimeMs)))
-            .expr(cost().count())
-            .expr(sum(cost().div(NANOS_PER_DOLLAR)))
-            .expr(sum(cost().modulo(NANOS_PER_DOLLAR)))
+            .expr_as(Expr::col(Column::Id).count(), "generations")
+            .expr_as(sum(Expr::col(Column::GenerationTimeMs)), "time_ms")
+            .expr_as(cost().count(), "priced")
+            .expr_as(sum(cost().div(NANOS_PER_DOLLAR)), "dollars")
+            .expr_as(sum(cost().modulo(NANOS_PER_DOLLAR)), "nanos")
             .group_by(Column::ProviderUsed)
-            .into_tuple()
+            .into_model::<ProviderSums>()
             .all(database)
             .await?;
 
@@ -165,18 +165,29 @@ impl SeaGenerations {
             cached_artists: style_profile::Entity::find().count(database).await?,
             ..Statistics::default()
         };
-        for (provider, generations, time_ms, priced, dollars, nanos) in rows {
-            let provider = Provider::try_from(provider.as_str()).map_err(Failure::corrupt)?;
+        for ProviderSums { provider_used, generations, time_ms, priced, dollars, nanos } in rows {
+            let provider = Provider::try_from(provider_used.as_str()).map_err(Failure::corrupt)?;
             let dollars = i128::from(dollars.unwrap_or(0)) * i128::from(NANOS_PER_DOLLAR);
+            let cost = Money::from_nanos(dollars + i128::from(nanos.unwrap_or(0)));
             statistics.total_generations += count(generations)?;
-            statistics.total_time_ms += u128::from(count(time_ms.unwrap_or(0))?);
+            statistics.total_time_ms += u128::from(count(time_ms)?);
             statistics.priced_generations += count(priced)?;
-            statistics.total_cost =
-                statistics.total_cost + Money::from_nanos(dollars + i128::from(nanos.unwrap_or(0)));
+            statistics.total_cost = statistics.total_cost + cost;
             *statistics.provider_usage.entry(provider).or_default() += count(generations)?;
         }
         Ok(statistics)
     }
+}
+
+/// The sums over one provider's rows. A sum over no known cost is absent.
+#[derive(Debug, FromQueryResult)]
+struct ProviderSums {
+    provider_used: String,
+    generations: i64,
+    time_ms: i64,
+    priced: i64,
+    dollars: Option<i64>,
+    nanos: Option<i64>,
 }
 
 /// The identities of the artists that some generations name.

@@ -128,7 +128,7 @@ pub(crate) struct Rows {
 impl Rows {
     pub(crate) fn into_profile(self) -> Option<Result<StyleProfile, Failure>> {
         let Self { artist, profile, embedding } = self;
-        profile.map(|profile| style_profile::profile(artist, profile, embedding))
+        profile.map(|profile| style_profile::profile(&artist, profile, embedding))
     }
 }
 
@@ -165,6 +165,7 @@ pub(crate) async fn write(
         None => (None, None),
     };
 
+    let known = artist.is_some();
     let mut row = match &artist {
         Some(artist) => artist::ActiveModel { id: Set(artist.id), ..Default::default() },
         None => artist::pending(backend, &profile.artist, now),
@@ -191,31 +192,26 @@ pub(crate) async fn write(
         None => row.insert(transaction).await?,
     };
 
-    let embedding = match &profile.embedding {
-        Some(embedding) => {
-            let row = style_embedding::Model {
-                artist_id: artist.id,
-                embedding: StoredVector::new(backend, embedding),
-            };
-            style_embedding::Entity::insert(style_embedding::ActiveModel::from(row.clone()))
-                .on_conflict(
-                    OnConflict::column(style_embedding::Column::ArtistId)
-                        .update_column(style_embedding::Column::Embedding)
-                        .to_owned(),
-                )
-                .exec_without_returning(transaction)
-                .await?;
-            Some(row)
-        }
-        None => {
-            style_embedding::Entity::delete_by_id(artist.id).exec(transaction).await?;
-            None
-        }
-    };
+    let embedding = profile.embedding.as_ref().map(|embedding| style_embedding::Model {
+        artist_id: artist.id,
+        embedding: StoredVector::new(backend, embedding),
+    });
+    if let Some(row) = embedding.clone() {
+        style_embedding::Entity::insert(style_embedding::ActiveModel::from(row))
+            .on_conflict(
+                OnConflict::column(style_embedding::Column::ArtistId)
+                    .update_column(style_embedding::Column::Embedding)
+                    .to_owned(),
+            )
+            .exec_without_returning(transaction)
+            .await?;
+    } else if known {
+        style_embedding::Entity::delete_by_id(artist.id).exec(transaction).await?;
+    }
 
     // The triggers of all three tables have run; whichever was last set the version.
     artist.version = version(transaction, ArtistId::from_uuid(artist.id)).await?;
-    let profile = style_profile::profile(artist, stored_profile, embedding)?;
+    let profile = style_profile::profile(&artist, stored_profile, embedding)?;
     Ok(SavedProfile { profile, created: replaced.is_none() })
 }
 

@@ -11,27 +11,27 @@ use crate::{error::Failure, store::Store};
 mod copy;
 
 /// Rows on their way in, as `COPY` delivers them.
-const INCOMING: &str = "\
-    CREATE TEMPORARY TABLE incoming (\
-     artist_id uuid, name text COLLATE \"C\", name_key text COLLATE \"C\", name_search text COLLATE \"C\",\
-     profile_id uuid, text_description text,\
-     tempo_min float8, tempo_max float8, tempo_avg float8, swing_percent float8, ghost_note_prob float8,\
-     syncopation_level float8, velocity_mean float8, velocity_std float8,\
-     midi_templates jsonb, confidence_score float8,\
-     sources_papers int4, sources_articles int4, sources_audio int4, sources_midi int4,\
-     embedding vector(384), state text DEFAULT 'unchanged'\
+const INCOMING: &str = "
+    CREATE TEMPORARY TABLE incoming (
+     artist_id uuid, name text COLLATE \"C\", name_key text COLLATE \"C\", name_search text COLLATE \"C\",
+     profile_id uuid, text_description text,
+     tempo_min float8, tempo_max float8, tempo_avg float8, swing_percent float8, ghost_note_prob float8,
+     syncopation_level float8, velocity_mean float8, velocity_std float8,
+     midi_templates jsonb, confidence_score float8,
+     sources_papers int4, sources_articles int4, sources_audio int4, sources_midi int4,
+     embedding vector(384), state text DEFAULT 'unchanged'
     ) ON COMMIT DROP";
 
-const INCOMING_SOURCES: &str = "\
-    CREATE TEMPORARY TABLE incoming_sources (\
-     id uuid, name_key text COLLATE \"C\", source_type text, url text, file_path text, raw_content text,\
-     extracted_data jsonb, confidence float8\
+const INCOMING_SOURCES: &str = "
+    CREATE TEMPORARY TABLE incoming_sources (
+     id uuid, name_key text COLLATE \"C\", source_type text, url text, file_path text, raw_content text,
+     extracted_data jsonb, confidence float8
     ) ON COMMIT DROP";
 
-const COPY_INCOMING: &str = "\
-    COPY incoming (artist_id, name, name_key, name_search, profile_id, text_description,\
-     tempo_min, tempo_max, tempo_avg, swing_percent, ghost_note_prob, syncopation_level, velocity_mean, velocity_std,\
-     midi_templates, confidence_score, sources_papers, sources_articles, sources_audio, sources_midi, embedding)\
+const COPY_INCOMING: &str = "
+    COPY incoming (artist_id, name, name_key, name_search, profile_id, text_description,
+     tempo_min, tempo_max, tempo_avg, swing_percent, ghost_note_prob, syncopation_level, velocity_mean, velocity_std,
+     midi_templates, confidence_score, sources_papers, sources_articles, sources_audio, sources_midi, embedding)
      FROM STDIN (FORMAT binary)";
 const INCOMING_COLUMNS: u16 = 21;
 
@@ -39,87 +39,87 @@ const COPY_INCOMING_SOURCES: &str = "COPY incoming_sources FROM STDIN (FORMAT bi
 const INCOMING_SOURCES_COLUMNS: u16 = 8;
 
 /// What is stored already takes its own identities, and is compared with what comes in.
-const COMPARE_WITH_STORED: &str = "\
-    UPDATE incoming i SET artist_id = a.id, profile_id = coalesce(p.id, i.profile_id),\
-     state = CASE\
-      WHEN i.text_description IS NULL THEN 'unchanged'\
-      WHEN p.id IS NULL THEN 'profile'\
-      WHEN (p.text_description, p.tempo_min, p.tempo_max, p.tempo_avg, p.swing_percent, p.ghost_note_prob,\
-       p.syncopation_level, p.velocity_mean, p.velocity_std, p.midi_templates, p.confidence_score, p.sources_papers,\
-       p.sources_articles, p.sources_audio, p.sources_midi)\
-       IS DISTINCT FROM\
-       (i.text_description, i.tempo_min, i.tempo_max, i.tempo_avg, i.swing_percent, i.ghost_note_prob,\
-       i.syncopation_level, i.velocity_mean, i.velocity_std, i.midi_templates, i.confidence_score, i.sources_papers,\
-       i.sources_articles, i.sources_audio, i.sources_midi)\
-       OR e.embedding IS DISTINCT FROM i.embedding THEN 'replaced'\
-      ELSE 'unchanged' END \
-    FROM artists a \
-    LEFT JOIN style_profiles p ON p.artist_id = a.id \
-    LEFT JOIN style_embeddings e ON e.artist_id = a.id \
+const COMPARE_WITH_STORED: &str = "
+    UPDATE incoming i SET artist_id = a.id, profile_id = coalesce(p.id, i.profile_id),
+     state = CASE
+      WHEN i.text_description IS NULL THEN 'unchanged'
+      WHEN p.id IS NULL THEN 'profile'
+      WHEN (p.text_description, p.tempo_min, p.tempo_max, p.tempo_avg, p.swing_percent, p.ghost_note_prob,
+       p.syncopation_level, p.velocity_mean, p.velocity_std, p.midi_templates, p.confidence_score, p.sources_papers,
+       p.sources_articles, p.sources_audio, p.sources_midi)
+       IS DISTINCT FROM
+       (i.text_description, i.tempo_min, i.tempo_max, i.tempo_avg, i.swing_percent, i.ghost_note_prob,
+       i.syncopation_level, i.velocity_mean, i.velocity_std, i.midi_templates, i.confidence_score, i.sources_papers,
+       i.sources_articles, i.sources_audio, i.sources_midi)
+       OR e.embedding IS DISTINCT FROM i.embedding THEN 'replaced'
+      ELSE 'unchanged' END
+    FROM artists a
+    LEFT JOIN style_profiles p ON p.artist_id = a.id
+    LEFT JOIN style_embeddings e ON e.artist_id = a.id
     WHERE a.name_key = i.name_key";
 
-const MARK_NEW: &str = "\
-    UPDATE incoming i SET state = CASE WHEN i.text_description IS NULL THEN 'artist' ELSE 'artist and profile' END \
+const MARK_NEW: &str = "
+    UPDATE incoming i SET state = CASE WHEN i.text_description IS NULL THEN 'artist' ELSE 'artist and profile' END
     WHERE NOT EXISTS (SELECT 1 FROM artists a WHERE a.name_key = i.name_key)";
 
-const INSERT_ARTISTS: &str = "\
-    INSERT INTO artists (id, name, name_key, name_search, research_status, sources_count, confidence_score, version,\
-     created_at, last_updated) \
-    SELECT artist_id, name, name_key, name_search,\
-     CASE state WHEN 'artist' THEN 'pending' ELSE 'cached' END,\
-     coalesce(sources_papers + sources_articles + sources_audio + sources_midi, 0), coalesce(confidence_score, 0), 0,\
-     $1, $1 \
+const INSERT_ARTISTS: &str = "
+    INSERT INTO artists (id, name, name_key, name_search, research_status, sources_count, confidence_score, version,
+     created_at, last_updated)
+    SELECT artist_id, name, name_key, name_search,
+     CASE state WHEN 'artist' THEN 'pending' ELSE 'cached' END,
+     coalesce(sources_papers + sources_articles + sources_audio + sources_midi, 0), coalesce(confidence_score, 0), 0,
+     $1, $1
     FROM incoming WHERE state IN ('artist', 'artist and profile')";
 
-const UPDATE_ARTISTS: &str = "\
-    UPDATE artists a SET research_status = 'cached',\
-     sources_count = i.sources_papers + i.sources_articles + i.sources_audio + i.sources_midi,\
-     confidence_score = i.confidence_score, last_updated = $1 \
+const UPDATE_ARTISTS: &str = "
+    UPDATE artists a SET research_status = 'cached',
+     sources_count = i.sources_papers + i.sources_articles + i.sources_audio + i.sources_midi,
+     confidence_score = i.confidence_score, last_updated = $1
     FROM incoming i WHERE a.id = i.artist_id AND i.state IN ('profile', 'replaced')";
 
-const UPSERT_PROFILES: &str = "\
-    INSERT INTO style_profiles (id, artist_id, text_description, tempo_min, tempo_max, tempo_avg, swing_percent,\
-     ghost_note_prob, syncopation_level, velocity_mean, velocity_std, midi_templates, confidence_score,\
-     sources_papers, sources_articles, sources_audio, sources_midi, created_at, updated_at) \
-    SELECT profile_id, artist_id, text_description, tempo_min, tempo_max, tempo_avg, swing_percent,\
-     ghost_note_prob, syncopation_level, velocity_mean, velocity_std, midi_templates, confidence_score,\
-     sources_papers, sources_articles, sources_audio, sources_midi, $1, $1 \
-    FROM incoming WHERE state IN ('artist and profile', 'profile', 'replaced') \
-    ON CONFLICT (artist_id) DO UPDATE SET text_description = excluded.text_description,\
-     tempo_min = excluded.tempo_min, tempo_max = excluded.tempo_max, tempo_avg = excluded.tempo_avg,\
-     swing_percent = excluded.swing_percent, ghost_note_prob = excluded.ghost_note_prob,\
-     syncopation_level = excluded.syncopation_level, velocity_mean = excluded.velocity_mean,\
-     velocity_std = excluded.velocity_std, midi_templates = excluded.midi_templates,\
-     confidence_score = excluded.confidence_score, sources_papers = excluded.sources_papers,\
-     sources_articles = excluded.sources_articles, sources_audio = excluded.sources_audio,\
+const UPSERT_PROFILES: &str = "
+    INSERT INTO style_profiles (id, artist_id, text_description, tempo_min, tempo_max, tempo_avg, swing_percent,
+     ghost_note_prob, syncopation_level, velocity_mean, velocity_std, midi_templates, confidence_score,
+     sources_papers, sources_articles, sources_audio, sources_midi, created_at, updated_at)
+    SELECT profile_id, artist_id, text_description, tempo_min, tempo_max, tempo_avg, swing_percent,
+     ghost_note_prob, syncopation_level, velocity_mean, velocity_std, midi_templates, confidence_score,
+     sources_papers, sources_articles, sources_audio, sources_midi, $1, $1
+    FROM incoming WHERE state IN ('artist and profile', 'profile', 'replaced')
+    ON CONFLICT (artist_id) DO UPDATE SET text_description = excluded.text_description,
+     tempo_min = excluded.tempo_min, tempo_max = excluded.tempo_max, tempo_avg = excluded.tempo_avg,
+     swing_percent = excluded.swing_percent, ghost_note_prob = excluded.ghost_note_prob,
+     syncopation_level = excluded.syncopation_level, velocity_mean = excluded.velocity_mean,
+     velocity_std = excluded.velocity_std, midi_templates = excluded.midi_templates,
+     confidence_score = excluded.confidence_score, sources_papers = excluded.sources_papers,
+     sources_articles = excluded.sources_articles, sources_audio = excluded.sources_audio,
      sources_midi = excluded.sources_midi, updated_at = excluded.updated_at";
 
-const UPSERT_EMBEDDINGS: &str = "\
-    INSERT INTO style_embeddings (artist_id, embedding) \
-    SELECT artist_id, embedding FROM incoming \
-    WHERE state IN ('artist and profile', 'profile', 'replaced') AND embedding IS NOT NULL \
+const UPSERT_EMBEDDINGS: &str = "
+    INSERT INTO style_embeddings (artist_id, embedding)
+    SELECT artist_id, embedding FROM incoming
+    WHERE state IN ('artist and profile', 'profile', 'replaced') AND embedding IS NOT NULL
     ON CONFLICT (artist_id) DO UPDATE SET embedding = excluded.embedding";
 
-const DELETE_EMBEDDINGS: &str = "\
-    DELETE FROM style_embeddings e USING incoming i \
+const DELETE_EMBEDDINGS: &str = "
+    DELETE FROM style_embeddings e USING incoming i
     WHERE e.artist_id = i.artist_id AND i.state IN ('profile', 'replaced') AND i.embedding IS NULL";
 
 /// Of equal sources in one batch the first is kept.
-const INSERT_SOURCES: &str = "\
-    INSERT INTO research_sources (id, artist_id, source_type, url, file_path, raw_content, extracted_data, confidence,\
-     collected_at) \
-    SELECT DISTINCT ON (i.artist_id, s.source_type, s.url, s.file_path)\
-     s.id, i.artist_id, s.source_type, s.url, s.file_path, s.raw_content, s.extracted_data, s.confidence, $1 \
-    FROM incoming_sources s JOIN incoming i ON i.name_key = s.name_key \
-    WHERE NOT EXISTS (\
-     SELECT 1 FROM research_sources r WHERE r.artist_id = i.artist_id AND r.source_type = s.source_type\
-      AND r.url IS NOT DISTINCT FROM s.url AND r.file_path IS NOT DISTINCT FROM s.file_path) \
+const INSERT_SOURCES: &str = "
+    INSERT INTO research_sources (id, artist_id, source_type, url, file_path, raw_content, extracted_data, confidence,
+     collected_at)
+    SELECT DISTINCT ON (i.artist_id, s.source_type, s.url, s.file_path)
+     s.id, i.artist_id, s.source_type, s.url, s.file_path, s.raw_content, s.extracted_data, s.confidence, $1
+    FROM incoming_sources s JOIN incoming i ON i.name_key = s.name_key
+    WHERE NOT EXISTS (
+     SELECT 1 FROM research_sources r WHERE r.artist_id = i.artist_id AND r.source_type = s.source_type
+      AND r.url IS NOT DISTINCT FROM s.url AND r.file_path IS NOT DISTINCT FROM s.file_path)
     ORDER BY i.artist_id, s.source_type, s.url, s.file_path, s.id";
 
-const COUNT: &str = "\
-    SELECT count(*) FILTER (WHERE state IN ('artist', 'artist and profile', 'profile')) AS created,\
-     count(*) FILTER (WHERE state = 'replaced') AS replaced,\
-     count(*) FILTER (WHERE state = 'unchanged') AS unchanged \
+const COUNT: &str = "
+    SELECT count(*) FILTER (WHERE state IN ('artist', 'artist and profile', 'profile')) AS created,
+     count(*) FILTER (WHERE state = 'replaced') AS replaced,
+     count(*) FILTER (WHERE state = 'unchanged') AS unchanged
     FROM incoming";
 
 pub(super) async fn load(store: &Store, batch: &[ProfileRecord]) -> Result<BulkCounts, Failure> {
@@ -199,7 +199,7 @@ fn incoming(batch: &[ProfileRecord]) -> Result<Vec<u8>, Failure> {
     for record in batch {
         let artist = record.artist();
         copy.row(INCOMING_COLUMNS);
-        copy.uuid(ArtistId::generate().as_uuid());
+        copy.uuid(ArtistId::generate().as_uuid())?;
         copy.text(artist.as_str())?;
         copy.text(artist.key().as_str())?;
         copy.text(&artist.key().search_form())?;
@@ -207,7 +207,7 @@ fn incoming(batch: &[ProfileRecord]) -> Result<Vec<u8>, Failure> {
             copy.nulls(INCOMING_COLUMNS - 4);
             continue;
         };
-        copy.uuid(StyleProfileId::generate().as_uuid());
+        copy.uuid(StyleProfileId::generate().as_uuid())?;
         copy.text(profile.text_description.as_str())?;
         let feel = profile.quantitative_params.feel();
         for value in [
@@ -220,16 +220,16 @@ fn incoming(batch: &[ProfileRecord]) -> Result<Vec<u8>, Failure> {
             feel.velocity_mean,
             feel.velocity_std,
         ] {
-            copy.double(value);
+            copy.double(value)?;
         }
         copy.json(&profile.midi_templates.clone().into())?;
-        copy.double(profile.confidence.get());
+        copy.double(profile.confidence.get())?;
         let sources = profile.sources_count;
         for count in [sources.papers, sources.articles, sources.audio, sources.midi] {
-            copy.integer(count.into());
+            copy.integer(count.into())?;
         }
         match &profile.embedding {
-            Some(embedding) => copy.vector(embedding),
+            Some(embedding) => copy.vector(embedding)?,
             None => copy.nulls(1),
         }
     }
@@ -243,7 +243,7 @@ fn incoming_sources(batch: &[ProfileRecord]) -> Result<Vec<u8>, Failure> {
         for source in sources {
             let NewResearchSource { source_type, location, extracted_data, confidence } = source;
             copy.row(INCOMING_SOURCES_COLUMNS);
-            copy.uuid(ResearchSourceId::generate().as_uuid());
+            copy.uuid(ResearchSourceId::generate().as_uuid())?;
             copy.text(profile.artist.key().as_str())?;
             copy.text(source_type.as_str())?;
             for text in [location.url(), location.file_path(), location.raw_content()] {
@@ -257,7 +257,7 @@ fn incoming_sources(batch: &[ProfileRecord]) -> Result<Vec<u8>, Failure> {
                 None => copy.nulls(1),
             }
             match confidence {
-                Some(confidence) => copy.double(confidence.get()),
+                Some(confidence) => copy.double(confidence.get())?,
                 None => copy.nulls(1),
             }
         }

@@ -80,7 +80,7 @@ async fn update(
 ) -> Result<Outcome, Failure> {
     let Rows { artist, profile: row, embedding } = stored;
     let before = match row.clone() {
-        Some(row) => Some(style_profile::profile(artist.clone(), row, embedding)?),
+        Some(row) => Some(style_profile::profile(&artist, row, embedding)?),
         None => None,
     };
     if before.as_ref().is_some_and(|before| says_the_same(before, profile)) {

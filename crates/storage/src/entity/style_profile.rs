@@ -109,7 +109,7 @@ pub(crate) fn row(
 
 /// The profile that lies in the rows of its three tables.
 pub(crate) fn profile(
-    artist: artist::Model,
+    artist: &artist::Model,
     row: Model,
     embedding: Option<style_embedding::Model>,
 ) -> Result<StyleProfile, Failure> {

@@ -19,16 +19,16 @@ const EXACT_UP_TO: u64 = 50_000;
 const SPARE: u16 = 16;
 
 /// Adding zero keeps the index out, so every row is compared. Ties are broken before the cut.
-const EXACT: &str = "\
-    SELECT a.name, e.embedding FROM style_embeddings e JOIN artists a ON a.id = e.artist_id \
-    WHERE e.artist_id IS DISTINCT FROM $2 \
+const EXACT: &str = "
+    SELECT a.name, e.embedding FROM style_embeddings e JOIN artists a ON a.id = e.artist_id
+    WHERE e.artist_id IS DISTINCT FROM $2
     ORDER BY (e.embedding <=> $1) + 0, a.name_key LIMIT $3";
 
 /// The innermost query is bare: a condition or a join in it could cut the answer short or lose the index.
-const APPROXIMATE: &str = "\
-    WITH nearest AS MATERIALIZED (\
-     SELECT artist_id, embedding FROM style_embeddings ORDER BY embedding <=> $1 LIMIT $3) \
-    SELECT a.name, n.embedding FROM nearest n JOIN artists a ON a.id = n.artist_id \
+const APPROXIMATE: &str = "
+    WITH nearest AS MATERIALIZED (
+     SELECT artist_id, embedding FROM style_embeddings ORDER BY embedding <=> $1 LIMIT $3)
+    SELECT a.name, n.embedding FROM nearest n JOIN artists a ON a.id = n.artist_id
     WHERE n.artist_id IS DISTINCT FROM $2";
 
 #[derive(Debug, FromQueryResult)]

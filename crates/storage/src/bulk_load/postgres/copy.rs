@@ -14,6 +14,9 @@ pub(super) struct Copy {
 }
 
 impl Copy {
+    #[expect(clippy::cast_possible_truncation, reason = "384 fits")]
+    const DIMENSIONS: u16 = Embedding::DIMENSIONS as u16;
+
     pub(super) fn new() -> Self {
         let mut bytes = SIGNATURE.to_vec();
         bytes.extend([0; 8]); // No flags, no extension of the header.
@@ -31,41 +34,34 @@ impl Copy {
         }
     }
 
-    pub(super) fn uuid(&mut self, uuid: Uuid) {
-        self.fixed(*uuid.as_bytes());
+    pub(super) fn uuid(&mut self, uuid: Uuid) -> Result<(), Failure> {
+        self.field(uuid.as_bytes())
     }
 
-    pub(super) fn double(&mut self, number: f64) {
-        self.fixed(number.to_be_bytes());
+    pub(super) fn double(&mut self, number: f64) -> Result<(), Failure> {
+        self.field(&number.to_be_bytes())
     }
 
-    pub(super) fn integer(&mut self, number: i32) {
-        self.fixed(number.to_be_bytes());
+    pub(super) fn integer(&mut self, number: i32) -> Result<(), Failure> {
+        self.field(&number.to_be_bytes())
     }
 
     pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
-        self.length(text.len())?;
-        self.bytes.extend(text.as_bytes());
-        Ok(())
+        self.field(text.as_bytes())
     }
 
     /// A `jsonb`: the number of its format, then text.
     pub(super) fn json(&mut self, value: &serde_json::Value) -> Result<(), Failure> {
-        let text = value.to_string();
-        self.length(text.len() + 1)?;
-        self.bytes.push(1);
-        self.bytes.extend(text.as_bytes());
-        Ok(())
+        self.field(format!("\u{1}{value}").as_bytes())
     }
 
     /// A `vector` of pgvector: its dimension, a reserved word, then single-precision numbers.
-    pub(super) fn vector(&mut self, embedding: &Embedding) {
-        const BYTES: i32 = 4 + 4 * Embedding::DIMENSIONS as i32;
-        const DIMENSIONS: u16 = Embedding::DIMENSIONS as u16;
-        self.bytes.extend(BYTES.to_be_bytes());
-        self.bytes.extend(DIMENSIONS.to_be_bytes());
-        self.bytes.extend([0; 2]);
-        self.bytes.extend(embedding.as_slice().iter().flat_map(|number| number.to_be_bytes()));
+    pub(super) fn vector(&mut self, embedding: &Embedding) -> Result<(), Failure> {
+        let mut value = Vec::with_capacity(4 + 4 * Embedding::DIMENSIONS);
+        value.extend(Self::DIMENSIONS.to_be_bytes());
+        value.extend([0; 2]);
+        value.extend(embedding.as_slice().iter().flat_map(|number| number.to_be_bytes()));
+        self.field(&value)
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
@@ -73,13 +69,9 @@ impl Copy {
         self.bytes
     }
 
-    fn fixed<const BYTES: usize>(&mut self, bytes: [u8; BYTES]) {
-        self.bytes.extend((BYTES as i32).to_be_bytes());
-        self.bytes.extend(bytes);
-    }
-
-    fn length(&mut self, bytes: usize) -> Result<(), Failure> {
-        self.bytes.extend(i32::try_from(bytes).map_err(Failure::corrupt)?.to_be_bytes());
+    fn field(&mut self, value: &[u8]) -> Result<(), Failure> {
+        self.bytes.extend(i32::try_from(value.len()).map_err(Failure::corrupt)?.to_be_bytes());
+        self.bytes.extend(value);
         Ok(())
     }
 }

@@ -1,0 +1,218 @@
+//! The change feed: every change, in the order of commits, once.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::{Context, ensure};
+use domain::{Change, Changes, Expected, ResearchStatus, Version};
+
+use crate::{fixture::Fixture, given};
+
+async fn all_since(changes: &dyn Changes, mut version: Version) -> anyhow::Result<Vec<Change>> {
+    let mut all = Vec::new();
+    loop {
+        let some = changes.since(version, 7).await?;
+        let last = some.len() < 7;
+        version = some.last().map_or(version, Change::version);
+        all.extend(some);
+        if last {
+            return Ok(all);
+        }
+    }
+}
+
+async fn latest(changes: &dyn Changes) -> anyhow::Result<Version> {
+    Ok(all_since(changes, Version::ZERO).await?.last().map_or(Version::ZERO, Change::version))
+}
+
+/// Artist, profile and embedding are one unit, and whatever changes one of them moves its version.
+pub async fn every_change_moves_the_version(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let (artists, profiles, changes) = (store.artists(), store.style_profiles(), store.changes());
+    let new = given::profile("J Dilla", "late")?;
+    let key = new.artist.key();
+    ensure!(all_since(&*changes, Version::ZERO).await?.is_empty());
+
+    let created = artists.find_or_create(&new.artist).await?.artist.version;
+    let found = artists.find_or_create(&new.artist).await?.artist.version;
+    let status =
+        artists.set_status(key, ResearchStatus::Researching).await?.context("exists")?.version;
+    let saved = profiles.save(&new, Expected::Any).await?.profile.version;
+    let replaced = profiles.save(&new, Expected::Any).await?.profile.version;
+    profiles.remove(key, Expected::Any).await?;
+    let bare = artists.find(key).await?.context("exists")?.version;
+    artists.remove(key).await?;
+    let removed = latest(&*changes).await?;
+
+    ensure!(created == found, "reading moves nothing");
+    let versions = [Version::ZERO, created, status, saved, replaced, bare, removed];
+    ensure!(versions.is_sorted_by(|one, next| one < next), "{versions:?}");
+    Ok(())
+}
+
+/// Of each artist the latest state, oldest change first, in pages.
+pub async fn tells_the_latest_state_in_order(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let changes = store.changes();
+    for number in 0..20 {
+        store.artists().find_or_create(&given::name(&format!("Artist {number:02}"))?).await?;
+    }
+    let middle = latest(&*changes).await?;
+    store.style_profiles().save(&given::profile("Artist 03", "late")?, Expected::Any).await?;
+    store.artists().remove(&given::key("Artist 05")?).await?;
+    store.artists().remove(&given::key("Artist 07")?).await?;
+    store.artists().find_or_create(&given::name("artist 07")?).await?;
+
+    let recent = all_since(&*changes, middle).await?;
+    let everything = all_since(&*changes, Version::ZERO).await?;
+
+    let told: Vec<String> = recent
+        .iter()
+        .map(|change| match change {
+            Change::Present { artist, has_profile: true, .. } => format!("{artist} with profile"),
+            Change::Present { artist, has_profile: false, .. } => artist.to_string(),
+            Change::Removed { key, .. } => format!("no {key}"),
+        })
+        .collect();
+    ensure!(
+        told == ["Artist 03 with profile", "no artist 05", "no artist 07", "artist 07"],
+        "{told:?}"
+    );
+    ensure!(everything.is_sorted_by(|one, next| one.version() < next.version()));
+    ensure!(everything.len() == 17 + recent.len(), "{}", everything.len());
+    ensure!(changes.since(latest(&*changes).await?, 10).await?.is_empty());
+    Ok(())
+}
+
+/// Triggers see what nobody told the store.
+pub async fn counts_edits_by_hand(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let changes = store.changes();
+    for name in ["J Dilla", "Tony Allen"] {
+        store.style_profiles().save(&given::profile(name, name)?, Expected::Any).await?;
+    }
+
+    for (edit, expected) in [
+        ("UPDATE artists SET confidence_score = 0.5 WHERE name_key = 'j dilla'", "J Dilla true"),
+        (
+            "UPDATE style_profiles SET swing_percent = 50 WHERE artist_id = (SELECT id FROM artists WHERE name_key = 'tony allen')",
+            "Tony Allen true",
+        ),
+        (
+            "DELETE FROM style_embeddings WHERE artist_id = (SELECT id FROM artists WHERE name_key = 'j dilla')",
+            "J Dilla true",
+        ),
+        (
+            "DELETE FROM style_profiles WHERE artist_id = (SELECT id FROM artists WHERE name_key = 'j dilla')",
+            "J Dilla false",
+        ),
+        ("UPDATE artists SET version = 0 WHERE name_key = 'tony allen'", "Tony Allen true"),
+        ("DELETE FROM artists WHERE name_key = 'j dilla'", "removed j dilla"),
+    ] {
+        let before = latest(&*changes).await?;
+        fixture.by_hand(edit).await?;
+        let told: Vec<String> = all_since(&*changes, before)
+            .await?
+            .iter()
+            .map(|change| match change {
+                Change::Present { artist, has_profile, .. } => format!("{artist} {has_profile}"),
+                Change::Removed { key, .. } => format!("removed {key}"),
+            })
+            .collect();
+        ensure!(told == [expected], "{edit}: {told:?}");
+    }
+    Ok(())
+}
+
+/// Not even for an artist that was removed and made again.
+pub async fn never_uses_a_version_twice(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let changes = store.changes();
+    let new = given::profile("J Dilla", "late")?;
+    let mut versions = HashSet::new();
+
+    for _ in 0..10 {
+        let saved = store.style_profiles().save(&new, Expected::Any).await?.profile.version;
+        ensure!(versions.insert(saved), "{saved} again");
+        store.artists().remove(new.artist.key()).await?;
+        let removed = latest(&*changes).await?;
+        ensure!(versions.insert(removed), "{removed} again");
+    }
+    Ok(())
+}
+
+/// Whoever reads the feed while many write never meets a version below one that it has seen, and misses none.
+pub async fn commit_order_is_version_order(fixture: &impl Fixture) -> anyhow::Result<()> {
+    const WRITERS: usize = 8;
+    const ROUNDS: usize = 25;
+    let done = Arc::new(AtomicBool::new(false));
+    let follower = tokio::spawn({
+        let changes = fixture.store().changes();
+        let done = Arc::clone(&done);
+        async move {
+            let mut applied = Version::ZERO;
+            let mut state: BTreeMap<String, Version> = BTreeMap::new();
+            loop {
+                // Read before asking, so that the last round asks after all writers ended.
+                let last_round = done.load(Ordering::SeqCst);
+                for change in all_since(&*changes, applied).await? {
+                    applied = change.version();
+                    match change {
+                        Change::Present { version, artist, .. } => {
+                            state.insert(artist.key().to_string(), version);
+                        }
+                        Change::Removed { key, .. } => {
+                            state.remove(key.as_str());
+                        }
+                    }
+                }
+                if last_round {
+                    return anyhow::Ok(state);
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    // Half of the writers go through a second store, as another instance would.
+    let other = fixture.another_store().await?;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let store = if writer % 2 == 0 { fixture.store().clone() } else { other.clone() };
+            tokio::spawn(async move {
+                for round in 0..ROUNDS {
+                    let artist = format!("Artist {}", (writer + round) % 5);
+                    if (writer + round) % 4 == 3 {
+                        store.artists().remove(&given::key(&artist)?).await?;
+                    } else {
+                        let new = given::profile(&artist, &format!("{writer} {round}"))?;
+                        store.style_profiles().save(&new, Expected::Any).await?;
+                    }
+                }
+                anyhow::Ok(())
+            })
+        })
+        .collect();
+
+    for writer in writers {
+        writer.await??;
+    }
+    done.store(true, Ordering::SeqCst);
+    let followed = follower.await??;
+    other.close().await;
+
+    // A change that was committed below a version already applied would be missing here.
+    let mut stored = BTreeMap::new();
+    for number in 0..5 {
+        let key = given::key(&format!("Artist {number}"))?;
+        if let Some(artist) = fixture.store().artists().find(&key).await? {
+            stored.insert(key.to_string(), artist.version);
+        }
+    }
+    ensure!(followed == stored, "followed {followed:?}, stored {stored:?}");
+    Ok(())
+}

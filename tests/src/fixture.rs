@@ -1,0 +1,61 @@
+//! Real stores, each test's own.
+
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+
+use domain::SystemClock;
+use migration::Schema;
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+use storage::{PoolLimits, Store};
+
+pub use postgres::Postgres;
+pub use sqlite::Sqlite;
+
+/// A store with an up-to-date schema that nobody else uses.
+pub trait Fixture: Sized + Sync {
+    /// Makes the database and opens a store in it.
+    fn open() -> impl Future<Output = anyhow::Result<Self>> + Send;
+
+    /// Where the database is.
+    fn url(&self) -> &str;
+
+    /// The open store.
+    fn store(&self) -> &Store;
+
+    /// Closes the store and removes the database.
+    fn close(self) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Opens the same database once more, as another process would.
+    fn another_store(&self) -> impl Future<Output = anyhow::Result<Store>> + Send {
+        async { store_at(self.url()).await }
+    }
+
+    /// Runs plain SQL beside the store, as a person at a prompt would.
+    fn by_hand(&self, sql: &str) -> impl Future<Output = anyhow::Result<()>> + Send {
+        async move {
+            let database = plain_connection(self.url()).await?;
+            database.execute_unprepared(sql).await?;
+            database.close().await?;
+            Ok(())
+        }
+    }
+}
+
+async fn store_at(url: &str) -> anyhow::Result<Store> {
+    let limits = PoolLimits { kept: 0, most: 10, ..PoolLimits::default() };
+    Ok(storage::connect(url, &limits, Arc::new(SystemClock)).await?)
+}
+
+async fn migrated_store_at(url: &str) -> anyhow::Result<Store> {
+    Schema::connect(url).await?.up(None).await?;
+    store_at(url).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "stands for tools that know nothing of the store")]
+async fn plain_connection(url: &str) -> anyhow::Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    Ok(sea_orm::Database::connect(options).await?)
+}

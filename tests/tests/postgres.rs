@@ -1,0 +1,3 @@
+//! Every contract on Postgres.
+
+groovebase_tests::contracts!(groovebase_tests::fixture::Postgres);

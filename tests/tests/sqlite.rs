@@ -1,0 +1,3 @@
+//! Every contract on Sqlite.
+
+groovebase_tests::contracts!(groovebase_tests::fixture::Sqlite);
