@@ -1,1 +1,80 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod batch;
+pub mod body;
+pub mod causes;
+pub mod command;
+pub mod conditions;
+pub mod config;
+mod document;
+mod failures;
+pub mod json;
+pub mod metrics;
+pub mod money;
+pub mod observation;
+pub mod parameters;
+pub mod path;
+pub mod problem;
+pub mod profile_body;
+pub mod routes;
+pub mod source_body;
+pub mod state;
+pub mod telemetry;
+pub mod violation;
+
+use actix_web::{
+    App, Error,
+    body::BoxBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web,
+};
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+pub use config::configuration_reference;
+
+use crate::{document::Document, routes::Routes, state::State};
+
+/// The service: routes, documentation, and what happens around every request.
+pub fn app(
+    state: web::Data<State>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let (app, openapi) = App::new()
+        .into_utoipa_app()
+        .openapi(document::frame())
+        .configure(routes::register)
+        .split_for_parts();
+    app.app_data(state)
+        .app_data(web::Data::new(Document::of(&openapi)))
+        .app_data(web::Data::new(Routes::of(&openapi)))
+        .service(documentation())
+        .default_service(web::to(routes::refuse))
+        .wrap(from_fn(observation::observe))
+}
+
+/// The OpenAPI document, as `/openapi.json` serves it.
+#[must_use]
+pub fn openapi_json() -> String {
+    let (_, openapi) = App::new()
+        .into_utoipa_app()
+        .openapi(document::frame())
+        .configure(routes::register)
+        .split_for_parts();
+    openapi.to_pretty_json().unwrap_or_default()
+}
+
+/// A page to read and try the operations on; everything it needs is in the binary.
+fn documentation() -> SwaggerUi {
+    // Without this the page asks a server on the internet for a badge.
+    let config = Config::from("/openapi.json").validator_url("none");
+    SwaggerUi::new("/docs/{_:.*}").config(config)
+}

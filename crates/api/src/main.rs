@@ -1,2 +1,46 @@
-//! Placeholder.
-fn main() {}
+//! The `groovebase` command: reads the configuration, does what it says, and tells how it ended.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use groovebase_api::{
+    causes::with_causes,
+    command::Command,
+    config::{CommandLine, ConfigurationError, Surroundings},
+    telemetry,
+};
+
+/// The exit code for a configuration that cannot be used.
+const MISCONFIGURED: u8 = 2;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let CommandLine { settings, command } = match Surroundings::of_process().command_line() {
+        Ok(command_line) => command_line,
+        // Also how help and the version are asked for.
+        Err(ConfigurationError::CommandLine(error)) => error.exit(),
+        Err(error) => return fail(&error.into(), MISCONFIGURED),
+    };
+    let command = command.unwrap_or(Command::Serve);
+    if let Err(error) =
+        telemetry::start(&command.log(&settings.log)).context("cannot start the log")
+    {
+        return fail(&error, MISCONFIGURED);
+    }
+    match command.run(&settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = error.exit_code();
+            fail(&error.into(), code)
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the log may be filtered, and this is for whoever typed the command"
+)]
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("groovebase: {}", with_causes(error.as_ref()));
+    ExitCode::from(code)
+}

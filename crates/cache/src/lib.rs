@@ -1,1 +1,5 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod style_profiles;
+
+pub use style_profiles::CachedStyleProfiles;

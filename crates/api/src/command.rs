@@ -1,0 +1,127 @@
+//! What the program can be told to do.
+
+pub mod demo;
+pub mod export;
+pub mod import;
+mod interrupt;
+pub mod migrate;
+pub mod serve;
+mod terminal;
+
+use std::io;
+
+use crate::config::{LogSettings, Settings};
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Answer requests until told to stop; what happens if no command is given.
+    Serve,
+    /// Bring the schema of the database up to date, or show or revert what was done.
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
+    /// Load artists, profiles and sources from JSON lines.
+    ///
+    /// Each line is an object with `artist`, the members of a profile as the HTTP interface takes them, and `sources`; a
+    /// line with `artist` alone is an artist without a profile. Lines may have up to 16 MiB. Other members are left out,
+    /// with a notice. What is stored already is left alone, so the same file can be loaded again; of lines for one artist
+    /// the last stands.
+    ///
+    /// Bad lines are reported with their number and the place in them. The exit code is 0 when the whole file was dealt
+    /// with, skipped lines included, 1 when it was not, and 130 after Ctrl-C, which lets the current batch be written.
+    Import(import::ImportArguments),
+    /// Write artists, profiles and sources as JSON lines, for `import`.
+    ///
+    /// One line for each artist, in the order of keys. Identities, versions, times, research statuses and generations are
+    /// not part of it. The same content gives the same bytes on both databases. A file is replaced only when all of it is
+    /// written; devices and pipes are written to as they are.
+    Export(export::ExportArguments),
+    /// Show what the service can do, on an example set in a throw-away SQLite file, and go on serving it.
+    ///
+    /// Starts the real service, makes a request of each kind and prints the `curl` command for it and the answer. The
+    /// configured database is not touched. Listens on port 8080 of this machine, or on a free one if that is taken,
+    /// unless told otherwise. The exit code is 1 when an answer is not what it should be.
+    Demo(demo::DemoArguments),
+}
+
+impl Command {
+    /// How the log is written while it is done.
+    #[must_use]
+    pub fn log(&self, configured: &LogSettings) -> LogSettings {
+        match self {
+            // Its output is the answers; a line for each request would drown them.
+            Self::Demo(_) => configured.clone().quiet(),
+            Self::Serve | Self::Migrate(_) | Self::Import(_) | Self::Export(_) => {
+                configured.clone()
+            }
+        }
+    }
+
+    /// Does it, and returns when it is done.
+    pub async fn run(self, settings: &Settings) -> Result<(), CommandError> {
+        match self {
+            Self::Serve => Ok(serve::serve(settings).await?),
+            Self::Migrate(migrate) => {
+                Ok(migrate.run(&settings.database, &mut io::stdout()).await?)
+            }
+            Self::Import(arguments) => {
+                let store = serve::open_store(&settings.database).await?;
+                let imported = arguments.execute(store.bulk_load().as_ref()).await;
+                store.close().await;
+                Ok(imported?)
+            }
+            Self::Export(arguments) => {
+                let store = serve::open_store(&settings.database).await?;
+                let (artists, style_profiles, research_sources) =
+                    (store.artists(), store.style_profiles(), store.research_sources());
+                let content = export::Content {
+                    artists: artists.as_ref(),
+                    style_profiles: style_profiles.as_ref(),
+                    research_sources: research_sources.as_ref(),
+                };
+                let exported = arguments.execute(content).await;
+                store.close().await;
+                Ok(exported?)
+            }
+            Self::Demo(arguments) => Ok(arguments.execute(settings, &mut io::stdout()).await?),
+        }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The service could not start or go on.
+    #[error(transparent)]
+    Serve(#[from] serve::ServeError),
+    /// The schema could not be read or changed.
+    #[error(transparent)]
+    Migrate(#[from] migrate::MigrateError),
+    /// A file was not, or not all, imported.
+    #[error(transparent)]
+    Import(#[from] import::ImportError),
+    /// No file was written.
+    #[error(transparent)]
+    Export(#[from] export::ExportError),
+    /// The demo ended early.
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
+}
+
+impl CommandError {
+    /// What the process ends with: 130, as shells count Ctrl-C, when somebody ended the command, otherwise 1.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Import(import::ImportError::Incomplete(import::Incomplete::Interrupted))
+            | Self::Export(export::ExportError::Interrupted)
+            | Self::Demo(demo::DemoError::Interrupted) => 130,
+            Self::Serve(_)
+            | Self::Migrate(_)
+            | Self::Import(_)
+            | Self::Export(_)
+            | Self::Demo(_) => 1,
+        }
+    }
+}

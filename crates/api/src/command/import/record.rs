@@ -1,0 +1,229 @@
+//! What one line says.
+
+use std::fmt;
+
+use domain::{ArtistName, ProfileRecord};
+
+use crate::{
+    json::{self, InvalidDocument, Members, Node},
+    profile_body::StyleProfileBody,
+    source_body::SourceBody,
+    violation::Violation,
+};
+
+/// The members that make up a profile; a line without any of them is an artist without one.
+const PROFILE: [&str; 6] = [
+    "text_description",
+    "quantitative_params",
+    "embedding",
+    "confidence_score",
+    "sources_count",
+    "midi_templates",
+];
+
+/// How many of a line's violations are told.
+const MOST_TOLD: usize = 5;
+
+/// A line that was understood.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// What is to be loaded.
+    pub(super) record: ProfileRecord,
+    /// Members that mean nothing here.
+    pub(super) unknown: Vec<String>,
+}
+
+/// Reads one line.
+pub(super) fn read(line: &[u8]) -> Result<Entry, InvalidDocument> {
+    json::read(line, |node| {
+        let mut members = node.members()?;
+        let artist = members.required("artist").and_then(|node| {
+            let name = node.text()?;
+            node.checked(ArtistName::try_from(name.as_str()))
+        });
+        let has_profile = PROFILE.iter().any(|name| members.has(name));
+        let record = if has_profile {
+            profile(&mut members, artist)
+        } else {
+            artist_only(&mut members, artist)
+        };
+        Some(Entry { record: record?, unknown: members.rest() })
+    })
+}
+
+fn profile(members: &mut Members<'_>, artist: Option<ArtistName>) -> Option<ProfileRecord> {
+    let profile = StyleProfileBody::read(members);
+    let sources = sources(members);
+    let sources = sources.iter().map(SourceBody::read).collect::<Vec<_>>();
+    Some(ProfileRecord::Profile {
+        profile: Box::new(profile?.into_profile(artist?)),
+        sources: sources.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn artist_only(members: &mut Members<'_>, artist: Option<ArtistName>) -> Option<ProfileRecord> {
+    if !sources(members).is_empty() {
+        return members.object().member("sources").refuse("needs a profile to belong to");
+    }
+    artist.map(ProfileRecord::Artist)
+}
+
+fn sources<'a>(members: &mut Members<'a>) -> Vec<Node<'a>> {
+    members.optional("sources").and_then(|node| node.elements()).unwrap_or_default()
+}
+
+/// Why a line was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct BadLine {
+    /// Which line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: Reason,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is longer than [`MAX_LINE_BYTES`](super::MAX_LINE_BYTES).
+    TooLong,
+    /// It is no JSON, or does not describe an artist.
+    Invalid(InvalidDocument),
+}
+
+/// Writes one clause; violations with the JSON pointer to their place.
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => {
+                write!(formatter, "is longer than {} MiB", super::MAX_LINE_BYTES >> 20)
+            }
+            // The text is one line, so that the reader's own line number says nothing.
+            Self::Invalid(InvalidDocument::Malformed { line: _, column, reason }) => {
+                write!(formatter, "malformed JSON at column {column}: {reason}")
+            }
+            Self::Invalid(InvalidDocument::Violations(violations)) => told(formatter, violations),
+        }
+    }
+}
+
+fn told(formatter: &mut fmt::Formatter<'_>, violations: &[Violation]) -> fmt::Result {
+    for (index, violation) in violations.iter().take(MOST_TOLD).enumerate() {
+        if index != 0 {
+            formatter.write_str("; ")?;
+        }
+        match violation.pointer() {
+            Some(pointer) if !pointer.is_empty() => {
+                write!(formatter, "{pointer}: {}", violation.detail())?;
+            }
+            _ => formatter.write_str(violation.detail())?,
+        }
+    }
+    match violations.len().saturating_sub(MOST_TOLD) {
+        0 => Ok(()),
+        more => write!(formatter, "; and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn good() -> Value {
+        json!({
+            "artist": "J Dilla",
+            "text_description": "Behind the beat.",
+            "quantitative_params": {
+                "tempo_min": 80, "tempo_max": 102, "tempo_avg": 91.5, "swing_percent": 62,
+                "ghost_note_prob": 0.4, "syncopation_level": 0.7, "velocity_mean": 84, "velocity_std": 18
+            },
+            "embedding": vec![0.5; 384],
+            "confidence_score": 0.92,
+            "sources": [{"source_type": "article", "url": "http://example.org"}]
+        })
+    }
+
+    fn with(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+        let mut line = good();
+        change(&mut line);
+        line.to_string().into_bytes()
+    }
+
+    #[test]
+    fn reads_a_profile_with_its_sources_and_names_what_it_leaves_out() {
+        let entry = read(&with(|line| line["tags"] = json!(["hip hop"]))).unwrap();
+
+        assert_eq!(entry.unknown, ["tags"]);
+        let ProfileRecord::Profile { profile, sources } = entry.record else {
+            panic!("no profile")
+        };
+        assert_eq!(profile.artist.as_str(), "J Dilla");
+        assert_eq!(sources.len(), 1);
+    }
+
+    #[test]
+    fn reads_an_artist_without_a_profile() {
+        for line in [r#"{"artist": "Sigur Rós"}"#, r#"{"sources": [], "artist": "Sigur Rós"}"#] {
+            let entry = read(line.as_bytes()).unwrap();
+
+            assert_eq!(
+                entry.record,
+                ProfileRecord::Artist(ArtistName::try_from("Sigur Rós").unwrap())
+            );
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_line_and_where() {
+        let place = |pointer: &'static str, value: Value| {
+            with(|line| *line.pointer_mut(pointer).unwrap() = value)
+        };
+        let without =
+            |member: &'static str| with(|line| drop(line.as_object_mut().unwrap().remove(member)));
+        let cases: [(Vec<u8>, &str); 15] = [
+            (
+                b"{\"artist\": \"x\"".to_vec(),
+                "malformed JSON at column 14: EOF while parsing an object",
+            ),
+            (b"{\"artist\": \"\xff\"}".to_vec(), "malformed JSON at column 13: it is not UTF-8"),
+            (
+                b"{\"artist\": \"x\"} {}".to_vec(),
+                "malformed JSON at column 17: trailing characters",
+            ),
+            (b"[]".to_vec(), "must be an object, not an array"),
+            (b"{}".to_vec(), "lacks the member 'artist'"),
+            (br#"{"artist": 7}"#.to_vec(), "/artist: must be a string, not a number"),
+            (br#"{"artist": " "}"#.to_vec(), "/artist: an artist name must not be empty"),
+            (br#"{"artist": "x", "artist": "y"}"#.to_vec(), "/artist: is given more than once"),
+            (
+                br#"{"artist": "x", "sources": [7]}"#.to_vec(),
+                "/sources: needs a profile to belong to",
+            ),
+            (
+                place("/embedding", json!(vec![0.5; 383])),
+                "/embedding: an embedding has 384 numbers, this one has 383",
+            ),
+            (place("/embedding/17", json!("x")), "/embedding/17: must be a number, not a string"),
+            (
+                place("/sources/0/source_type", json!("book")),
+                "/sources/0/source_type: a source type is one of paper, article, audio, midi",
+            ),
+            (place("/sources", json!({})), "/sources: must be an array, not an object"),
+            (without("confidence_score"), "lacks the member 'confidence_score'"),
+            (
+                place("/quantitative_params", json!({})),
+                "/quantitative_params: lacks the member 'tempo_min'; /quantitative_params: lacks the member 'tempo_max'; \
+                 /quantitative_params: lacks the member 'tempo_avg'; /quantitative_params: lacks the member 'swing_percent'; \
+                 /quantitative_params: lacks the member 'ghost_note_prob'; and 3 more",
+            ),
+        ];
+        for (line, expected) in cases {
+            let reason = Reason::Invalid(read(&line).unwrap_err());
+
+            assert_eq!(reason.to_string(), expected, "{}", String::from_utf8_lossy(&line));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `groovebase serve`: from settings to a service that answers, and to its orderly end.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{HttpServer, dev::ServerHandle, rt, web};
+use domain::SystemClock;
+use futures::{Stream, StreamExt};
+use migration::{MigrationError, Schema};
+use secrecy::ExposeSecret;
+use storage::{ConnectError, Store};
+
+use super::interrupt::interrupts;
+use crate::{
+    app,
+    config::{DatabaseSettings, HttpSettings, Settings},
+    state::State,
+};
+
+/// How long closing the database connections may take.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Answers requests until a signal to stop comes, and then until those under way are done.
+pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
+    let Settings { config: _, http, database, redis, log: _ } = settings;
+    if redis.redis_url.is_some() {
+        tracing::warn!("A Redis URL is set, but this version does not use Redis");
+    }
+    let store = open_store(database).await?;
+    let state = web::Data::new(State::new(store, http.http_body_limit_bytes.get()));
+
+    let served = answer_requests(http, state.clone()).await;
+    if tokio::time::timeout(CLOSING, state.close()).await.is_err() {
+        tracing::warn!(waited_ms = CLOSING.as_millis(), "Database connections are still in use");
+    }
+    served?;
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// Opens the store with its schema as this program needs it.
+///
+/// An embedded file belongs to the program, which brings it up to date; a server's schema is changed only when asked.
+pub async fn open_store(settings: &DatabaseSettings) -> Result<Store, ServeError> {
+    let url = settings.database_url.expose_secret();
+    let schema = Schema::connect(url).await?;
+    if url.starts_with("sqlite:") {
+        for change in schema.up(None).await? {
+            tracing::info!(change, "Applied a change of the schema");
+        }
+    } else {
+        let pending = schema.pending().await?.len();
+        if pending != 0 {
+            return Err(ServeError::Outdated { pending });
+        }
+    }
+    schema.close().await?;
+    Ok(storage::connect(url, &settings.pool_limits(), Arc::new(SystemClock)).await?)
+}
+
+async fn answer_requests(
+    settings: &HttpSettings,
+    state: web::Data<State>,
+) -> Result<(), ServeError> {
+    let HttpSettings { listen, http_body_limit_bytes: _, http_workers, shutdown_timeout_seconds } =
+        settings;
+    // Before anything is promised: a signal must not find nobody listening.
+    let signals = interrupts().map_err(ServeError::Signals)?;
+    let shared = state.clone();
+    let mut server = HttpServer::new(move || app(shared.clone()))
+        .shutdown_timeout(*shutdown_timeout_seconds)
+        .disable_signals();
+    if let Some(workers) = http_workers {
+        server = server.workers(workers.get());
+    }
+    let server =
+        server.bind(listen).map_err(|source| ServeError::Listen { address: *listen, source })?;
+    for address in server.addrs() {
+        tracing::info!(%address, backend = state.backend(), "Listening on http://{address}");
+    }
+    let server = server.run();
+    let stopping = rt::spawn(stop_on_signal(signals, server.handle(), state));
+    let ended = server.await;
+    stopping.abort();
+    ended.map_err(ServeError::Serve)
+}
+
+/// Stops the server gracefully when first asked to, and at once when asked again.
+async fn stop_on_signal(
+    mut signals: impl Stream<Item = ()> + Unpin,
+    server: ServerHandle,
+    state: web::Data<State>,
+) {
+    if signals.next().await.is_none() {
+        return;
+    }
+    tracing::info!("Stopping: finishing the requests under way");
+    state.stop();
+    // The command is sent at once; what it returns only waits.
+    let graceful = server.stop(true);
+    tokio::select! {
+        () = graceful => {}
+        Some(()) = signals.next() => {
+            tracing::warn!("Stopping at once");
+            server.stop(false).await;
+        }
+    }
+}
+
+/// Why the service could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The schema could not be read or, in an embedded file, brought up to date.
+    #[error("cannot prepare the database")]
+    Migration(#[from] MigrationError),
+    /// The schema is older than the program.
+    #[error(
+        "the database lacks {pending} changes of its schema: run `groovebase migrate up` and start again"
+    )]
+    Outdated {
+        /// How many changes are pending.
+        pending: usize,
+    },
+    /// The store cannot be opened.
+    #[error("cannot open the database")]
+    Connect(#[from] ConnectError),
+    /// The address is in use, not this machine's, or not allowed.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+    /// The server broke down.
+    #[error("cannot go on answering requests")]
+    Serve(#[source] io::Error),
+}

@@ -1,0 +1,170 @@
+//! How each failure is documented: one unit type a status, to be listed in the `responses` of an operation.
+
+use std::collections::BTreeMap;
+
+use domain::{ArtistName, RepositoryError, Version};
+use utoipa::{
+    IntoResponses,
+    openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder},
+};
+
+use crate::{
+    problem::{self, Code, Problem},
+    violation::Violation,
+};
+
+/// 400: something about the request cannot be understood.
+pub(crate) struct BadRequest;
+
+/// 400, for an operation with a body.
+pub(crate) struct BadBody;
+
+/// 404: no such artist.
+pub(crate) struct NoArtist;
+
+/// 404: no such artist, or an artist without a profile.
+pub(crate) struct NoProfile;
+
+/// 404: no such generation.
+pub(crate) struct NoGeneration;
+
+/// 409: the profile has no embedding.
+pub(crate) struct NoEmbedding;
+
+/// 409: the write contradicts what is stored.
+pub(crate) struct Contradiction;
+
+/// 412: the stored version is another one.
+pub(crate) struct OtherVersion;
+
+/// 413 and 415: the body is too large or no plain JSON.
+pub(crate) struct UnusableBody;
+
+/// 500 and 503: the service or its database is at fault.
+pub(crate) struct Broken;
+
+impl IntoResponses for BadRequest {
+    fn responses() -> Responses {
+        let limit = Violation::of_parameter("limit", "limit must be a whole number from 1 to 20");
+        documented([
+            Problem::of_violations(Code::InvalidParameter, vec![limit]),
+            Problem::new(Code::InvalidArtistName, "an artist name must not be empty"),
+        ])
+    }
+}
+
+impl IntoResponses for BadBody {
+    fn responses() -> Responses {
+        let violations = vec![
+            Violation::at_pointer("", "lacks the member 'confidence_score'"),
+            Violation::at_pointer("/embedding/17", "must be a number, not a string"),
+        ];
+        documented([
+            Problem::of_violations(Code::InvalidBody, violations),
+            Problem::new(Code::MalformedBody, "malformed JSON at line 3, column 7: expected value"),
+            Problem::new(Code::InvalidArtistName, "an artist name must not be empty"),
+        ])
+    }
+}
+
+impl IntoResponses for NoArtist {
+    fn responses() -> Responses {
+        documented(artist("J Dila").map(|it| Problem::artist_not_found(&it).suggesting(known())))
+    }
+}
+
+impl IntoResponses for NoProfile {
+    fn responses() -> Responses {
+        let unknown = artist("J Dila").map(|it| Problem::artist_not_found(&it).suggesting(known()));
+        let bare = artist("J Dilla").map(|it| Problem::profile_not_found(&it));
+        documented(unknown.into_iter().chain(bare))
+    }
+}
+
+impl IntoResponses for NoGeneration {
+    fn responses() -> Responses {
+        let detail = "generation 01890a5d-ac96-774b-bcce-b302099a8057 is not known";
+        documented([Problem::new(Code::GenerationNotFound, detail)])
+    }
+}
+
+impl IntoResponses for NoEmbedding {
+    fn responses() -> Responses {
+        let detail = "the style profile of 'J Dilla' has no embedding to compare";
+        documented([Problem::new(Code::EmbeddingMissing, detail)])
+    }
+}
+
+impl IntoResponses for Contradiction {
+    fn responses() -> Responses {
+        documented([Problem::from(RepositoryError::Conflict)])
+    }
+}
+
+impl IntoResponses for OtherVersion {
+    fn responses() -> Responses {
+        let current = Some(Version::new(42));
+        documented([Problem::from(RepositoryError::VersionMismatch { current })])
+    }
+}
+
+impl IntoResponses for UnusableBody {
+    fn responses() -> Responses {
+        documented([
+            Problem::new(Code::PayloadTooLarge, "a body has at most 1048576 bytes"),
+            Problem::new(
+                Code::UnsupportedMediaType,
+                "the header content-type must be application/json",
+            ),
+        ])
+    }
+}
+
+impl IntoResponses for Broken {
+    fn responses() -> Responses {
+        let unavailable = "the database cannot be reached or is overloaded; try again";
+        documented([
+            Problem::new(Code::InternalError, "the service failed; the log tells why"),
+            Problem::new(Code::DatabaseUnavailable, unavailable),
+        ])
+    }
+}
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+fn artist(name: &str) -> Option<ArtistName> {
+    ArtistName::try_from(name).ok()
+}
+
+fn known() -> Vec<ArtistName> {
+    artist("J Dilla").into_iter().collect()
+}
+
+/// One response a status, with the problems that lead to it as examples: made by the code that answers them.
+fn documented(problems: impl IntoIterator<Item = Problem>) -> Responses {
+    let mut by_status: BTreeMap<String, Vec<Problem>> = BTreeMap::new();
+    for problem in problems {
+        by_status.entry(problem.code().status().as_str().to_owned()).or_default().push(problem);
+    }
+    by_status.into_iter().map(|(status, problems)| (status, response(&problems).into())).collect()
+}
+
+fn response(problems: &[Problem]) -> Response {
+    let titles: Vec<&str> = problems.iter().map(|problem| problem.code().title()).collect();
+    let examples = problems.iter().map(|problem| {
+        let body = problem.body("01890a5d-ac96-774b-bcce-b302099a8057", "/api/v1/example");
+        let example = ExampleBuilder::new()
+            .summary(problem.code().title())
+            .value(serde_json::to_value(body).ok())
+            .build();
+        (problem.code().as_str(), example)
+    });
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter(examples)
+        .build();
+    ResponseBuilder::new()
+        .description(titles.join("; or: "))
+        .content(problem::MEDIA_TYPE, content)
+        .build()
+}

@@ -1,0 +1,546 @@
+//! Reading JSON by hand, so that everything wrong with a document is found at once and has a pointer.
+//!
+//! A derived reader stops at the first problem, drops repeated members and turns decimals into binary fractions. This
+//! one keeps the text of every value until somebody says what it should be.
+
+use std::{cell::RefCell, fmt};
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value, value::RawValue};
+
+use crate::violation::Violation;
+
+/// How many violations are told at most; a body can hold a thousand bad entries.
+const MOST_VIOLATIONS: usize = 100;
+
+/// Reads a document with `body`, which notes what is wrong on the nodes it visits.
+///
+/// # Errors
+///
+/// When the bytes are no JSON, or anything was noted.
+pub fn read<T>(
+    bytes: &[u8],
+    body: impl FnOnce(&Node<'_>) -> Option<T>,
+) -> Result<T, InvalidDocument> {
+    let text = str::from_utf8(bytes).map_err(|error| InvalidDocument::not_utf8(bytes, error))?;
+    if text.trim().is_empty() {
+        return Err(InvalidDocument::Malformed {
+            line: 1,
+            column: 1,
+            reason: "it is empty".into(),
+        });
+    }
+    let raw: &RawValue =
+        serde_json::from_str(text).map_err(|error| InvalidDocument::from(&error))?;
+    let findings = Findings::default();
+    let value = body(&Node { raw, pointer: String::new(), findings: &findings });
+    match (value, findings.0.into_inner()) {
+        (Some(value), violations) if violations.is_empty() => Ok(value),
+        (_, violations) => Err(InvalidDocument::Violations(violations)),
+    }
+}
+
+/// Why a document could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDocument {
+    /// It is no JSON.
+    #[error("malformed JSON at line {line}, column {column}: {reason}")]
+    Malformed {
+        /// Where reading stopped, counted from 1.
+        line: usize,
+        /// Where in that line, in bytes counted from 1.
+        column: usize,
+        /// What was wrong there.
+        reason: String,
+    },
+    /// It is JSON, but not what was asked for: everything that is wrong, at most 100.
+    #[error("{}", Listed(.0))]
+    Violations(Vec<Violation>),
+}
+
+impl InvalidDocument {
+    fn not_utf8(bytes: &[u8], error: std::str::Utf8Error) -> Self {
+        let valid = bytes.get(..error.valid_up_to()).unwrap_or(bytes);
+        let line = valid.split(|&byte| byte == b'\n');
+        let column = line.clone().next_back().map_or(1, |last| last.len() + 1);
+        Self::Malformed { line: line.count(), column, reason: "it is not UTF-8".into() }
+    }
+}
+
+impl From<&serde_json::Error> for InvalidDocument {
+    fn from(error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column().max(1));
+        Self::Malformed { line, column, reason: reason(error) }
+    }
+}
+
+/// What a JSON reader complains about, without the place, which it only knows within one value.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" at line ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
+}
+
+struct Listed<'a>(&'a [Violation]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, violation) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(formatter, "{separator}{violation}")?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Findings(RefCell<Vec<Violation>>);
+
+/// One value of a document, and where it is.
+#[derive(Clone)]
+pub struct Node<'a> {
+    raw: &'a RawValue,
+    pointer: String,
+    findings: &'a Findings,
+}
+
+impl<'a> Node<'a> {
+    /// Where this value is: a JSON pointer.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Notes that this value is wrong. Always `None`, to be returned.
+    pub fn refuse<T>(&self, detail: impl Into<String>) -> Option<T> {
+        self.note(Violation::at_pointer(self.pointer.clone(), detail));
+        None
+    }
+
+    /// Notes a failure of a check of this value.
+    pub fn checked<T, E: fmt::Display>(&self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.refuse::<T>(error.to_string())).ok()
+    }
+
+    /// The value as a string.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        self.expect(Kind::String)?;
+        self.parsed()
+    }
+
+    /// The value as a number, to the nearest that a double holds.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        match self.decimal()?.parse::<f64>() {
+            Ok(number) if number.is_finite() => Some(number),
+            _ => self.refuse("is too large a number"),
+        }
+    }
+
+    /// The value as a number, spelled as it was written.
+    #[must_use]
+    pub fn decimal(&self) -> Option<&'a str> {
+        self.expect(Kind::Number)?;
+        Some(self.raw.get())
+    }
+
+    /// The value as a whole number from 0 to `most`; `5.0` is whole.
+    #[must_use]
+    pub fn whole<N: TryFrom<u64> + Into<u64> + Copy>(&self, most: N) -> Option<N> {
+        let text = self.decimal()?;
+        let whole = match text.split_once('.') {
+            Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,
+            _ => text,
+        };
+        let most: u64 = most.into();
+        match whole.parse::<u64>().ok().filter(|&number| number <= most).map(N::try_from) {
+            Some(Ok(number)) => Some(number),
+            _ => self.refuse(format!("must be a whole number from 0 to {most}")),
+        }
+    }
+
+    /// The value as finite single-precision numbers.
+    #[must_use]
+    pub fn floats(&self) -> Option<Vec<f32>> {
+        self.expect(Kind::Array)?;
+        if let Ok(numbers) = serde_json::from_str::<Vec<f32>>(self.raw.get())
+            && numbers.iter().all(|number| number.is_finite())
+        {
+            return Some(numbers);
+        }
+        // Something is no number: look at each, to say which.
+        let numbers: Vec<Option<f32>> = self.elements()?.iter().map(Self::float).collect();
+        numbers.into_iter().collect()
+    }
+
+    fn float(&self) -> Option<f32> {
+        match self.decimal()?.parse::<f32>() {
+            Ok(number) if number.is_finite() => Some(number),
+            _ => self.refuse("is too large a number for single precision"),
+        }
+    }
+
+    /// The value as an array.
+    #[must_use]
+    pub fn elements(&self) -> Option<Vec<Self>> {
+        self.expect(Kind::Array)?;
+        let elements: Vec<&'a RawValue> = self.parsed()?;
+        let node = |(index, raw)| Self { raw, ..self.at(&index) };
+        Some(elements.into_iter().enumerate().map(node).collect())
+    }
+
+    /// The value as an object, whose repeated members are noted.
+    #[must_use]
+    pub fn members(&self) -> Option<Members<'a>> {
+        self.expect(Kind::Object)?;
+        let Pairs(pairs) = self.parsed()?;
+        let mut rest: Vec<(String, &'a RawValue)> = Vec::with_capacity(pairs.len());
+        for (name, raw) in pairs {
+            if rest.iter().any(|(known, _)| *known == name) {
+                self.member(&name).refuse::<()>("is given more than once");
+            } else {
+                rest.push((name, raw));
+            }
+        }
+        Some(Members { object: self.clone(), rest })
+    }
+
+    /// A member of this object, there or not, to note something about.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Self {
+        self.at(&escaped(name))
+    }
+
+    /// The value in the caller's own form. Members must not repeat in there either.
+    #[must_use]
+    pub fn open_ended(&self) -> Option<Value> {
+        self.parsed::<Unambiguous>().map(|Unambiguous(value)| value)
+    }
+
+    /// Whether the value is an array.
+    #[must_use]
+    pub fn is_array(&self) -> bool {
+        Kind::of(self.raw) == Kind::Array
+    }
+
+    fn is_null(&self) -> bool {
+        Kind::of(self.raw) == Kind::Null
+    }
+
+    fn expect(&self, wanted: Kind) -> Option<()> {
+        let found = Kind::of(self.raw);
+        if found == wanted {
+            Some(())
+        } else {
+            self.refuse(format!("must be {}, not {}", wanted.name(), found.name()))
+        }
+    }
+
+    fn parsed<T: Deserialize<'a>>(&self) -> Option<T> {
+        match serde_json::from_str(self.raw.get()) {
+            Ok(value) => Some(value),
+            Err(error) => self.refuse(format!("cannot be read: {}", reason(&error))),
+        }
+    }
+
+    fn at(&self, token: &impl fmt::Display) -> Self {
+        Self { pointer: format!("{}/{token}", self.pointer), ..self.clone() }
+    }
+
+    fn note(&self, violation: Violation) {
+        let mut findings = self.findings.0.borrow_mut();
+        if findings.len() < MOST_VIOLATIONS {
+            findings.push(violation);
+        }
+    }
+}
+
+/// The members of an object that nobody has asked for yet.
+pub struct Members<'a> {
+    object: Node<'a>,
+    rest: Vec<(String, &'a RawValue)>,
+}
+
+impl<'a> Members<'a> {
+    /// The object itself.
+    #[must_use]
+    pub const fn object(&self) -> &Node<'a> {
+        &self.object
+    }
+
+    /// A member that must be there; its absence is noted.
+    #[must_use]
+    pub fn required(&mut self, name: &str) -> Option<Node<'a>> {
+        let member = self.take(name);
+        if member.is_none() {
+            self.object.refuse::<()>(format!("lacks the member '{name}'"));
+        }
+        member
+    }
+
+    /// A member that may be left out; `null` is as good as absent.
+    #[must_use]
+    pub fn optional(&mut self, name: &str) -> Option<Node<'a>> {
+        self.take(name).filter(|member| !member.is_null())
+    }
+
+    /// Whether a member is there that nobody has asked for yet.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.rest.iter().any(|(known, _)| known == name)
+    }
+
+    /// The names of the members that nobody asked for, for a reader that leaves them out.
+    #[must_use]
+    pub fn rest(self) -> Vec<String> {
+        self.rest.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Notes every member that nobody asked for.
+    pub fn end(self) {
+        for (name, _) in &self.rest {
+            self.object.member(name).refuse::<()>("is not a known member");
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Node<'a>> {
+        let index = self.rest.iter().position(|(known, _)| known == name)?;
+        let (name, raw) = self.rest.remove(index);
+        Some(Node { raw, ..self.object.member(&name) })
+    }
+}
+
+fn escaped(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Boolean,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    /// The text is valid JSON, so that its first byte tells.
+    fn of(raw: &RawValue) -> Self {
+        match raw.get().as_bytes().first() {
+            Some(b'n') => Self::Null,
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'"') => Self::String,
+            Some(b'[') => Self::Array,
+            Some(b'{') => Self::Object,
+            _ => Self::Number,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
+
+/// The members of an object in order, repeated ones included.
+pub(crate) struct Pairs<'a>(pub(crate) Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Vec<(String, &'de RawValue)>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(pairs)
+            }
+        }
+
+        deserializer.deserialize_map(InOrder).map(Self)
+    }
+}
+
+/// Any value in which no object repeats a member.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a JSON value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+                Ok(Value::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+                Ok(Value::from(value))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+                Ok(Value::from(value))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+                Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+                Ok(Value::String(value.to_owned()))
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Value, E> {
+                Ok(Value::String(value))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(Unambiguous(element)) = seq.next_element()? {
+                    elements.push(element);
+                }
+                Ok(Value::Array(elements))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, Unambiguous(member))) = map.next_entry::<String, _>()? {
+                    if members.contains_key(&name) {
+                        let told = format!("the member '{name}' is given more than once");
+                        return Err(de::Error::custom(told));
+                    }
+                    members.insert(name, member);
+                }
+                Ok(Value::Object(members))
+            }
+        }
+
+        deserializer.deserialize_any(Any).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn malformed(bytes: &[u8]) -> (usize, usize) {
+        match read(bytes, |_| Some(())) {
+            Err(InvalidDocument::Malformed { line, column, .. }) => (line, column),
+            other => panic!("got {other:?}"),
+        }
+    }
+
+    fn told(text: &str, body: impl FnOnce(&Node<'_>) -> Option<()>) -> String {
+        read(text.as_bytes(), body).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn tells_the_place_of_malformed_text() {
+        assert_eq!(malformed(b""), (1, 1));
+        assert_eq!(malformed(b"{\n  \"a\": tru }"), (2, 11));
+        assert_eq!(malformed(b"{} x"), (1, 4));
+        assert_eq!(malformed(b"{\"a\":\n\"\xff\"}"), (2, 2));
+        assert_eq!(malformed(b"[1,]"), (1, 4));
+    }
+
+    #[test]
+    fn names_the_wrong_kind() {
+        assert_eq!(told("7", |node| node.text().map(drop)), "must be a string, not a number");
+        assert_eq!(told("[]", |node| node.members().map(drop)), "must be an object, not an array");
+        assert_eq!(told("null", |node| node.number().map(drop)), "must be a number, not null");
+        assert_eq!(
+            told("true", |node| node.elements().map(drop)),
+            "must be an array, not a boolean"
+        );
+    }
+
+    #[test]
+    fn finds_unknown_repeated_and_missing_members_together() {
+        let told = told(r#"{"a/b": 1, "c": 2, "c": 3}"#, |node| {
+            let mut members = node.members()?;
+            let missing = members.required("d");
+            members.end();
+            missing.map(drop)
+        });
+
+        assert_eq!(
+            told,
+            "/c: is given more than once; lacks the member 'd'; /a~1b: is not a known member; \
+             /c: is not a known member"
+        );
+    }
+
+    #[test]
+    fn points_at_each_element_that_is_no_number() {
+        let told = told(r#"{"e": [1, "2", 3, null, 1e999]}"#, |node| {
+            node.members()?.required("e")?.floats().map(drop)
+        });
+
+        assert_eq!(
+            told,
+            "/e/1: must be a number, not a string; /e/3: must be a number, not null; /e/4: is too large a number for single precision"
+        );
+    }
+
+    #[test]
+    fn reads_whole_numbers_only() {
+        let whole = |text: &str| read(text.as_bytes(), |node| node.whole(65_535_u16)).ok();
+
+        assert_eq!(whole("0"), Some(0));
+        assert_eq!(whole("65535.0"), Some(65_535));
+        for wrong in ["-1", "65536", "1.5", "1e2", "\"1\"", "99999999999999999999"] {
+            assert_eq!(whole(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn refuses_repeated_members_in_open_ended_values() {
+        let told = told(r#"{"a": [{"b": 1, "b": 2}]}"#, |node| node.open_ended().map(drop));
+
+        assert_eq!(told, "cannot be read: the member 'b' is given more than once");
+    }
+
+    #[test]
+    fn refuses_half_of_a_surrogate_pair_and_bottomless_nesting() {
+        let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+
+        assert!(read(br#""\ud83d""#, |node| node.text().map(drop)).is_err());
+        assert!(read(deep.as_bytes(), |node| node.open_ended().map(drop)).is_err());
+    }
+
+    #[test]
+    fn stops_noting_at_a_hundred() {
+        let body = format!("[{}]", vec!["null"; 1_000].join(","));
+
+        let Err(InvalidDocument::Violations(violations)) =
+            read(body.as_bytes(), |node| node.floats().map(drop))
+        else {
+            panic!("accepted");
+        };
+        assert_eq!(violations.len(), 100);
+    }
+}

@@ -1,0 +1,23 @@
+//! Everything the service answers, one resource a file.
+
+pub mod artists;
+pub mod generations;
+pub mod operations;
+pub mod similar_artists;
+pub mod sources;
+pub mod style_profiles;
+mod unrouted;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub(crate) use unrouted::{Routes, refuse};
+
+/// Registers every route, for the router and for the OpenAPI document at once.
+pub(crate) fn register(config: &mut ServiceConfig<'_>) {
+    artists::register(config);
+    style_profiles::register(config);
+    sources::register(config);
+    similar_artists::register(config);
+    generations::register(config);
+    operations::register(config);
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "`MigrationTrait` elides them and `async_trait` needs both sides equal"
+)]
+
+mod column;
+mod error;
+mod extension;
+mod migrator;
+mod schema;
+
+mod m20261121_000001_create_vector_extension;
+mod m20261121_000002_create_trigram_extension;
+mod m20261121_000003_create_artists;
+mod m20261121_000004_create_style_profiles;
+mod m20261121_000005_create_style_embeddings;
+mod m20261121_000006_create_research_sources;
+mod m20261121_000007_create_generation_history;
+mod m20261121_000008_track_versions;
+
+pub use error::MigrationError;
+pub use schema::{Consent, MigrationStatus, Schema, Steps};

@@ -1,0 +1,33 @@
+//! All changes, oldest first.
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+use crate::{
+    m20261121_000001_create_vector_extension, m20261121_000002_create_trigram_extension,
+    m20261121_000003_create_artists, m20261121_000004_create_style_profiles,
+    m20261121_000005_create_style_embeddings, m20261121_000006_create_research_sources,
+    m20261121_000007_create_generation_history, m20261121_000008_track_versions,
+};
+
+/// The order in which changes are applied; reverting goes the other way.
+pub(crate) struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_create_vector_extension::Migration),
+            Box::new(m20261121_000002_create_trigram_extension::Migration),
+            Box::new(m20261121_000003_create_artists::Migration),
+            Box::new(m20261121_000004_create_style_profiles::Migration),
+            Box::new(m20261121_000005_create_style_embeddings::Migration),
+            Box::new(m20261121_000006_create_research_sources::Migration),
+            Box::new(m20261121_000007_create_generation_history::Migration),
+            Box::new(m20261121_000008_track_versions::Migration),
+        ]
+    }
+}
+
+/// The names of all changes, oldest first.
+pub(crate) fn names() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
