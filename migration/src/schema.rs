@@ -36,7 +36,8 @@ const RECORD: &str = "seaql_migrations";
 /// An open connection for schema work.
 ///
 /// Every change is one transaction: it happens altogether or not at all. Processes that change one
-/// database at the same time take turns, and the second finds nothing left to do.
+/// database at the same time take turns, and the second finds nothing left to do. One value does one
+/// thing at a time: it has one connection.
 ///
 /// PostgreSQL's tables are made in, and looked for in, the first schema of the search path that
 /// exists; `?options=-csearch_path%3Dmusic,public` at the end of the URL picks another than

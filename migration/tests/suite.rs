@@ -24,6 +24,7 @@ macro_rules! suite {
             fresh_refuses_a_database_with_tables
             fresh_drops_everything_on_consent
             never_repeats_versions_after_a_way_back
+            describes_its_tables
         }
         $crate::suite::suite! { @each $with_store, checks:
             accepts_valid_rows

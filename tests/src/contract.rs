@@ -3,6 +3,7 @@
 pub mod artists;
 pub mod bulk_load;
 pub mod changes;
+pub mod faults;
 pub mod generations;
 pub mod research_sources;
 pub mod similar_artists;
@@ -27,6 +28,7 @@ macro_rules! contracts {
                 every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand,
                 never_uses_a_version_twice, commit_order_is_version_order,
             }
+            faults: { a_save_that_fails_late_changes_nothing, a_blocked_write_fails_in_time, }
             research_sources: { adds_and_pages, refuses_a_removed_artist, }
             similar_artists: {
                 agrees_with_brute_force, twins_are_ordered_by_key_and_self_is_left_out,

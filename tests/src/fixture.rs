@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::SystemClock;
 use migration::Schema;
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use storage::{PoolLimits, Store};
 
 pub use postgres::Postgres;
@@ -32,6 +32,12 @@ pub trait Fixture: Sized + Sync {
         async { store_at(self.url()).await }
     }
 
+    /// Makes the database refuse every embedding from now on.
+    fn refuse_embeddings(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Begins a transaction beside the store that keeps every writer waiting until it ends.
+    fn block_writers(&self) -> impl Future<Output = anyhow::Result<DatabaseTransaction>> + Send;
+
     /// Runs plain SQL beside the store, as a person at a prompt would.
     fn by_hand(&self, sql: &str) -> impl Future<Output = anyhow::Result<()>> + Send {
         async move {
@@ -44,8 +50,12 @@ pub trait Fixture: Sized + Sync {
 }
 
 async fn store_at(url: &str) -> anyhow::Result<Store> {
-    let limits = PoolLimits { kept: 0, most: 10, ..PoolLimits::default() };
-    Ok(storage::connect(url, &limits, Arc::new(SystemClock)).await?)
+    store_with(url, &PoolLimits { kept: 0, most: 10, ..PoolLimits::default() }).await
+}
+
+/// Opens a store with limits of its own.
+pub async fn store_with(url: &str, limits: &PoolLimits) -> anyhow::Result<Store> {
+    Ok(storage::connect(url, limits, Arc::new(SystemClock)).await?)
 }
 
 async fn migrated_store_at(url: &str) -> anyhow::Result<Store> {

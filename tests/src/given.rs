@@ -1,5 +1,7 @@
 //! Builders: valid values in which only what matters to a test is spelled out.
 
+pub mod body;
+
 use anyhow::Context;
 use domain::{
     ArtistKey, ArtistName, Confidence, DrumFeel, Embedding, GenerationId, JsonArray, JsonObject,

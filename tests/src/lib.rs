@@ -1,5 +1,8 @@
 //! What every store must do, the stores to run it on, and builders for what it is run with.
 
 pub mod contract;
+pub mod document;
 pub mod fixture;
 pub mod given;
+pub mod http;
+pub mod service;

@@ -1,3 +1,6 @@
-//! Every contract on Postgres.
+//! Every contract on PostgreSQL, and what only a server can do.
 
 groovebase_tests::contracts!(groovebase_tests::fixture::Postgres);
+
+#[path = "postgres/connections.rs"]
+mod connections;

@@ -10,7 +10,7 @@ use crate::{services::Services, terminal, workspace};
 /// Where generated files lie.
 const FOLDER: &str = "docs/generated";
 
-/// Write the generated documents: settings, HTTP interface, schema of both databases.
+/// Write the generated documents: settings, HTTP interface, problems, schema of both databases.
 #[derive(clap::Args)]
 pub(crate) struct Task {}
 
@@ -45,10 +45,11 @@ pub(crate) fn check() -> anyhow::Result<()> {
     bail!("out of date in {FOLDER}: {}; run `cargo xtask codegen`", stale.join(", "))
 }
 
-fn documents() -> anyhow::Result<[(&'static str, String); 3]> {
+fn documents() -> anyhow::Result<[(&'static str, String); 4]> {
     Ok([
         ("configuration.md", api::configuration_reference()),
         ("openapi.json", api::openapi_json() + "\n"),
+        ("problems.md", api::problem_reference()),
         ("schema.md", schema()?),
     ])
 }

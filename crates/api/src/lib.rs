@@ -33,6 +33,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 pub use config::configuration_reference;
+pub use problem::problem_reference;
 
 use crate::{document::Document, routes::Routes, state::State};
 

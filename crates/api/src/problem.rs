@@ -18,6 +18,22 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// How many violations the message repeats.
 const MOST_REPEATED: usize = 3;
 
+/// Every code as a Markdown page.
+#[must_use]
+pub fn problem_reference() -> String {
+    let mut page = String::from(
+        "# Problems\n\n\
+         <!-- Generated from crates/api/src/problem.rs. -->\n\n\
+         Every failure has one of these codes in `error`, and in `type` as `urn:groovebase:problem:<code>`.\n\n\
+         | code | status | meaning |\n| --- | --- | --- |\n",
+    );
+    for code in Code::ALL {
+        let line = format!("| `{}` | {} | {} |\n", code.as_str(), code.status().as_u16(), code.title());
+        page.push_str(&line);
+    }
+    page
+}
+
 /// Every way a request can fail. Codes are stable: callers decide by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cache::CachedStyleProfiles;
 use domain::{
     ArtistName, Artists, Generations, RepositoryError, ResearchSources, SimilarArtists,
     StyleProfiles,
@@ -60,7 +61,7 @@ impl State {
     pub fn new(store: Store, body_limit_bytes: usize) -> Self {
         Self {
             artists: store.artists(),
-            style_profiles: store.style_profiles(),
+            style_profiles: Arc::new(CachedStyleProfiles::new(store.style_profiles())),
             research_sources: store.research_sources(),
             similar_artists: store.similar_artists(),
             generations: store.generations(),

@@ -6,9 +6,10 @@
 --
 -- What writers should know:
 -- * Versions are set by AFTER triggers, so `INSERT … RETURNING version` returns the one before.
--- * `REPLACE INTO artists` and `UPDATE OR REPLACE artists` remove rows in their way without telling
---   any trigger (unless recursive triggers are on). The row that takes their place is seen; if its
---   key differs, that the old key is gone is not. Use `ON CONFLICT DO UPDATE`, or delete first.
+-- * `REPLACE` and `UPDATE OR REPLACE` remove rows in their way without telling any trigger (unless
+--   recursive triggers are on). The row that takes their place is seen. What is not: that an
+--   artist's old key is gone, if the new row has another, and that an artist lost its profile, if
+--   the new row belongs to another. Use `ON CONFLICT DO UPDATE`, or delete first.
 -- * The `sqlite3` shell does not enforce foreign keys unless told: `PRAGMA foreign_keys = ON`.
 
 CREATE TABLE removed_artists (

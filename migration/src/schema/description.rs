@@ -22,7 +22,7 @@ struct Line {
 const POSTGRES: &str = "
     WITH tables AS (
       SELECT c.oid, c.relname FROM pg_class c
-      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relname <> $1
+      WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r' AND c.relname <> $1
     ),
     lines AS (
       SELECT t.relname AS owner, 1 AS rank, 'columns' AS section, a.attnum AS place,

@@ -5,14 +5,19 @@ use std::{
     future::Future,
     hash::{BuildHasher, Hasher},
     panic,
+    time::Duration,
 };
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, SqlxPostgresConnector, sqlx::postgres::PgPoolOptions,
 };
+use tokio::time::timeout;
 use url::Url;
 
 use crate::suite::Store;
+
+/// The longest test takes some ten seconds.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
 fn server() -> Url {
@@ -78,8 +83,10 @@ where
     let db = connect(&url).await;
     let store = Store { url: url.to_string(), db };
 
-    // In a task, so that a failure can be caught and the database dropped.
-    let outcome = tokio::spawn(test(Database { url, admin: store, role: role.clone() })).await;
+    // In a task, so that a failure can be caught and the database dropped. A test that waits for
+    // what never happens fails as well.
+    let test = timeout(TIMEOUT, test(Database { url, admin: store, role: role.clone() }));
+    let outcome = tokio::spawn(async { test.await.expect("the test ends in time") }).await;
 
     let drop = format!("DROP DATABASE {name} WITH (FORCE)");
     admin.execute_unprepared(&drop).await.unwrap();

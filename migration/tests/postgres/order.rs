@@ -14,6 +14,8 @@ use sea_orm_migration::sea_orm::{
     sqlx::postgres::{PgListener, PgPoolCopyExt, PgPoolOptions},
 };
 
+use tokio::time::timeout;
+
 use crate::{
     fixture::{connect, with_database, with_store},
     suite::{Store, insert},
@@ -260,7 +262,7 @@ async fn a_change_that_waited_is_newer_than_the_one_it_waited_for() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), blocks).await.expect("the second waits");
+        timeout(Duration::from_secs(10), blocks).await.expect("the second waits");
         first.commit().await.unwrap();
         let between = store.last_version().await;
         waiting.await.unwrap();
@@ -368,12 +370,13 @@ async fn a_change_wakes_listeners_once() {
             "DELETE FROM artists",
         ] {
             store.run(sql).await;
-            let woken = listener.recv().await.unwrap();
+            let woken =
+                timeout(Duration::from_secs(10), listener.recv()).await.expect(sql).unwrap();
             assert_eq!(woken.payload(), "");
         }
 
         store.run("UPDATE research_sources SET url = NULL").await;
-        let silence = tokio::time::timeout(Duration::from_millis(100), listener.recv()).await;
+        let silence = timeout(Duration::from_millis(100), listener.recv()).await;
         assert!(silence.is_err(), "{silence:?}");
     })
     .await;

@@ -273,3 +273,27 @@ pub(crate) async fn never_repeats_versions_after_a_way_back(store: Store) {
     store.insert("artists", 3).await;
     assert!(version < store.version(3).await);
 }
+
+pub(crate) async fn describes_its_tables(store: Store) {
+    let schema = store.schema().await;
+    assert_eq!(schema.describe().await.unwrap(), "");
+    schema.up(None).await.unwrap();
+
+    let description = schema.describe().await.unwrap();
+
+    let headings: Vec<&str> =
+        description.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let tables = [
+        "artists",
+        "generation_history",
+        "removed_artists",
+        "research_sources",
+        "style_embeddings",
+        "style_profiles",
+    ];
+    assert!(tables.iter().all(|table| headings.contains(table)), "{headings:?}");
+    assert!(!headings.contains(&"seaql_migrations"));
+    for part in ["uq_artists_name_key", "idx_artists_version", "trg_style_profiles_deleted"] {
+        assert!(description.contains(part), "{part}: {description}");
+    }
+}

@@ -164,3 +164,111 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Cursor, sync::Arc};
+
+    use domain::{BulkCounts, SystemClock};
+    use migration::Schema;
+    use storage::{PoolLimits, Store};
+
+    use super::*;
+    use crate::command::import::{self, Incomplete, OnError, Options};
+
+    const PROFILE: &str = r#""text_description":"“Slow”\n","quantitative_params":{"tempo_min":80.0,"tempo_max":102.0,"tempo_avg":91.5,"swing_percent":0.0,"ghost_note_prob":0.30000000000000004,"syncopation_level":1.0,"velocity_mean":84.0,"velocity_std":18.0},"confidence_score":0.453,"sources_count":{"papers":0,"articles":65535,"audio":0,"midi":0},"midi_templates":[{"a":[0.1,1e+300,-7],"z":null}]"#;
+
+    struct Fixture {
+        store: Store,
+        _folder: tempfile::TempDir,
+    }
+
+    async fn fixture() -> Fixture {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let schema = Schema::connect(&url).await.unwrap();
+        schema.up(None).await.unwrap();
+        schema.close().await.unwrap();
+        let store = storage::connect(&url, &PoolLimits::default(), Arc::new(SystemClock)).await;
+        Fixture { store: store.unwrap(), _folder: folder }
+    }
+
+    async fn import(to: &Fixture, text: &str, on_error: OnError) -> import::Report {
+        let options = Options { on_error, ..Options::default() };
+        let input = Cursor::new(text.to_owned().into_bytes());
+        import::run(input, to.store.bulk_load().as_ref(), &options, stream::pending(), |_| ()).await
+    }
+
+    async fn export(from: &Fixture) -> (String, Report) {
+        let (artists, style_profiles, research_sources) =
+            (from.store.artists(), from.store.style_profiles(), from.store.research_sources());
+        let content = Content {
+            artists: artists.as_ref(),
+            style_profiles: style_profiles.as_ref(),
+            research_sources: research_sources.as_ref(),
+        };
+        let mut text = Vec::new();
+        let report = run(content, &mut text, |_| ()).await.unwrap();
+        (String::from_utf8(text).unwrap(), report)
+    }
+
+    #[tokio::test]
+    async fn writes_what_an_import_reads_in_the_order_of_keys() {
+        let paper = r#"{"source_type":"paper","file_path":"a.pdf","extracted_data":{"mean":0.1}}"#;
+        let article = r#"{"source_type":"article","url":"u","raw_content":"“r”","confidence":0.8}"#;
+        let profile = |sources: &str| {
+            format!("{{\"artist\":\"Sigur Rós\",{PROFILE},\"sources\":[{sources}]}}\n")
+        };
+        let pending = "{\"artist\":\"ÁC/DC\"}\n";
+        let (first, second) = (fixture().await, fixture().await);
+
+        import(
+            &first,
+            &format!("{pending}{}", profile(&format!("{article},{paper}"))),
+            OnError::Stop,
+        )
+        .await;
+        let (text, report) = export(&first).await;
+        import(&second, &text, OnError::Stop).await.outcome.unwrap();
+
+        assert_eq!(text, format!("{}{pending}", profile(&format!("{paper},{article}"))));
+        assert_eq!((report.artists, report.profiles, report.sources), (2, 1, 2));
+        assert_eq!(export(&second).await.0, text);
+    }
+
+    #[tokio::test]
+    async fn an_import_stops_after_the_lines_before_a_bad_one_and_can_be_repeated() {
+        let fixture = fixture().await;
+        let text = "{\"artist\":\"a\"}\n\n{\"artist\":7}\n{\"artist\":\"b\"}\n";
+
+        let stopped = import(&fixture, text, OnError::Stop).await;
+        let (stored, _) = export(&fixture).await;
+        let skipped = import(&fixture, text, OnError::Skip).await;
+
+        assert!(matches!(stopped.outcome, Err(Incomplete::BadLine(bad)) if bad.line == 3));
+        assert_eq!((stopped.line, stopped.written, stopped.bad), (2, 1, 1));
+        assert_eq!(stored, "{\"artist\":\"a\"}\n");
+        assert!(skipped.outcome.is_ok());
+        assert_eq!((skipped.line, skipped.written, skipped.bad), (4, 2, 1));
+        let counts = BulkCounts { created: 1, unchanged: 1, ..BulkCounts::default() };
+        assert_eq!(skipped.counts, counts);
+    }
+
+    #[tokio::test]
+    async fn of_lines_for_one_artist_the_last_stands_and_takes_nothing_away() {
+        let fixture = fixture().await;
+        let line = |text: &str, url: &str| {
+            let profile = PROFILE.replace("“Slow”\\n", text);
+            let source = format!(r#"{{"source_type":"article","url":"{url}"}}"#);
+            format!("{{\"artist\":\"x\",{profile},\"sources\":[{source}]}}\n")
+        };
+        let text = format!("{}{}{{\"artist\":\"X\"}}\n", line("one", "u"), line("two", "v"));
+
+        let report = import(&fixture, &text, OnError::Stop).await;
+
+        let (stored, _) = export(&fixture).await;
+        assert!(stored.contains("\"two\"") && stored.contains("\"u\"") && stored.contains("\"v\""));
+        let counts = BulkCounts { created: 1, replaced: 1, unchanged: 1, sources: 2 };
+        assert_eq!(report.counts, counts);
+    }
+}

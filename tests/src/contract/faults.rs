@@ -1,0 +1,60 @@
+//! Faults: what fails, fails in time and altogether.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use domain::{Expected, ProfileRecord, RepositoryError, Version};
+use storage::PoolLimits;
+
+use crate::{
+    fixture::{self, Fixture},
+    given,
+};
+
+/// A save is one transaction: when its last write is refused, nothing of it is there.
+pub async fn a_save_that_fails_late_changes_nothing(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let known = given::profile("J Dilla", "late")?;
+    let before = store.style_profiles().save(&known, Expected::Any).await?.profile;
+    fixture.refuse_embeddings().await?;
+
+    let replacement = given::profile("J Dilla", "later")?;
+    let stranger = given::profile("Tony Allen", "rolling")?;
+    let replaced = store.style_profiles().save(&replacement, Expected::Any).await;
+    let made = store.style_profiles().save(&stranger, Expected::Any).await;
+    let record =
+        ProfileRecord::Profile { profile: Box::new(stranger.clone()), sources: Vec::new() };
+    let loaded = store.bulk_load().load(vec![record]).await;
+
+    ensure!(matches!(replaced, Err(RepositoryError::Internal(_))), "{replaced:?}");
+    ensure!(made.is_err() && loaded.is_err(), "{made:?} {loaded:?}");
+    ensure!(store.style_profiles().find(known.artist.key()).await?.as_ref() == Some(&before));
+    ensure!(store.artists().find(stranger.artist.key()).await?.is_none());
+    let changes = store.changes().since(Version::ZERO, 10).await?;
+    ensure!(changes.last().is_some_and(|last| last.version() == before.version), "{changes:?}");
+    Ok(())
+}
+
+/// A write behind a writer that does not end is given up, and goes through once the other has ended.
+pub async fn a_blocked_write_fails_in_time(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let limits = PoolLimits {
+        kept: 0,
+        most: 4,
+        statement_timeout: Duration::from_millis(200),
+        ..PoolLimits::default()
+    };
+    let hasty = fixture::store_with(fixture.url(), &limits).await?;
+    let new = given::profile("J Dilla", "late")?;
+    let blocker = fixture.block_writers().await?;
+
+    let refused = hasty.style_profiles().save(&new, Expected::Any).await;
+    let read = hasty.style_profiles().find(new.artist.key()).await;
+    blocker.rollback().await?;
+    let saved = hasty.style_profiles().save(&new, Expected::Any).await;
+    hasty.close().await;
+
+    ensure!(matches!(refused, Err(RepositoryError::Unavailable(_))), "{refused:?}");
+    ensure!(matches!(read, Ok(None)), "readers go on: {read:?}");
+    ensure!(saved.is_ok_and(|saved| saved.created));
+    Ok(())
+}

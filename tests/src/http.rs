@@ -1,0 +1,75 @@
+//! A plain HTTP client: what is asked is sent byte for byte, so that paths such as `%2E%2E` and `//` arrive as written.
+
+mod answer;
+mod problem;
+mod request;
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::Context;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+pub use answer::Answer;
+pub use problem::Problem;
+pub use request::Request;
+
+/// No answer takes that long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A client of one server. Each request has a connection of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    address: SocketAddr,
+}
+
+impl Client {
+    /// A client of the server at this address.
+    #[must_use]
+    pub const fn of(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    /// Sends a request and waits for the whole answer.
+    pub async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await?;
+            let (mut reader, mut writer) = stream.split();
+            let bytes = request.bytes();
+            let mut received = Vec::new();
+            // A server may refuse a body before it has all of it. Whether sending or receiving broke off does not
+            // matter as long as the answer is whole, which its reader checks.
+            let (_, _) = tokio::join!(
+                async { writer.write_all(&bytes).await },
+                async { reader.read_to_end(&mut received).await },
+            );
+            Answer::read(&received, request.is_head())
+        };
+        timeout(PATIENCE, exchange)
+            .await
+            .context("no answer in time")
+            .flatten()
+            .with_context(|| request.to_string())
+    }
+}
+
+/// A text as a segment of a path, or the value of a parameter: every byte of it percent-encoded.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    use std::fmt::Write;
+
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(encoded, "%{byte:02X}");
+        encoded
+    })
+}
+
+/// The path of an artist, or of something the artist has, such as `/profile`.
+#[must_use]
+pub fn artist(name: &str, rest: &str) -> String {
+    format!("/api/v1/artists/{}{rest}", encoded(name))
+}

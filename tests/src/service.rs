@@ -1,0 +1,109 @@
+//! The service, answering on a port of this machine, on a store of its own.
+
+use actix_web::{HttpServer, dev::ServerHandle, web};
+use anyhow::{Context, ensure};
+use domain::Version;
+use groovebase_api::{app, command::export, state::State};
+use storage::Store;
+
+use crate::{
+    document,
+    fixture::Fixture,
+    http::{Answer, Client, Problem, Request},
+};
+
+/// A running service. Each answer is held against the OpenAPI document.
+pub struct Service {
+    client: Client,
+    store: Store,
+    server: ServerHandle,
+}
+
+impl Service {
+    /// Starts the service on the fixture's database, as another process would.
+    pub async fn start(fixture: &impl Fixture) -> anyhow::Result<Self> {
+        let store = fixture.another_store().await?;
+        let state = web::Data::new(State::new(store.clone(), State::DEFAULT_BODY_LIMIT_BYTES));
+        let server = HttpServer::new(move || app(state.clone()))
+            .workers(1)
+            .disable_signals()
+            .bind(("127.0.0.1", 0))?;
+        let address = *server.addrs().first().context("bound")?;
+        let server = server.run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Ok(Self { client: Client::of(address), store, server: handle })
+    }
+
+    /// The store that the service works on.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Stops the service.
+    pub async fn stop(self) {
+        // The connections belong to the threads of the server, and are closed while these are there.
+        self.store.close().await;
+        self.server.stop(true).await;
+    }
+
+    /// Asks, whatever the answer.
+    pub async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
+        let answer = self.client.send(request).await?;
+        document::check(request, &answer)?;
+        let id = answer.required("x-request-id")?;
+        ensure!(!id.is_empty(), "{answer:?}");
+        Ok(answer)
+    }
+
+    /// Asks for something that is answered with this status.
+    pub async fn ask(&self, status: u16, request: Request) -> anyhow::Result<Answer> {
+        let answer = self.send(&request).await?;
+        ensure!(
+            answer.status == status,
+            "{request}: expected {status}, got {} {:?}",
+            answer.status,
+            answer.text()
+        );
+        Ok(answer)
+    }
+
+    /// Asks for something that is refused with this status and code, and checks that nothing changed.
+    pub async fn refuse(
+        &self,
+        status: u16,
+        code: &str,
+        request: Request,
+    ) -> anyhow::Result<Problem> {
+        let before = self.contents().await?;
+        let answer = self.send(&request).await?;
+        let problem = Problem::read(answer, status, code, &request)
+            .with_context(|| request.to_string())?;
+        let after = self.contents().await?;
+        ensure!(before == after, "{request} changed\n{before}\ninto\n{after}");
+        Ok(problem)
+    }
+
+    /// All there is, as text: what an export writes, the versions, and the account.
+    pub async fn contents(&self) -> anyhow::Result<String> {
+        let exported = exported(&self.store).await?;
+        let changes = self.store.changes().since(Version::ZERO, 10_000).await?;
+        let statistics = self.store.generations().statistics().await?;
+        Ok(format!("{}\n{changes:?}\n{statistics:?}", String::from_utf8(exported)?))
+    }
+}
+
+/// What an export of this store writes.
+pub async fn exported(store: &Store) -> anyhow::Result<Vec<u8>> {
+    let (artists, style_profiles, research_sources) =
+        (store.artists(), store.style_profiles(), store.research_sources());
+    let content = export::Content {
+        artists: artists.as_ref(),
+        style_profiles: style_profiles.as_ref(),
+        research_sources: research_sources.as_ref(),
+    };
+    let mut bytes = Vec::new();
+    export::run(content, &mut bytes, |_| ()).await?;
+    Ok(bytes)
+}

@@ -1,0 +1,73 @@
+//! The pool: how many connections there are, and what happens when the server ends them.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use domain::Expected;
+use groovebase_tests::{
+    fixture::{self, Fixture, Postgres},
+    given,
+};
+use storage::PoolLimits;
+
+const TERMINATE_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_survives_connections_that_the_server_ended() -> anyhow::Result<()> {
+    let fixture = Postgres::open().await?;
+    let store = fixture::store_with(fixture.url(), &PoolLimits::default()).await?;
+    let new = given::profile("J Dilla", "late")?;
+    store.style_profiles().save(&new, Expected::Any).await?;
+
+    for _ in 0..3 {
+        // All connections were in use just now, so none is pinged before the first attempt.
+        let reads = (0..30).map(|_| {
+            let profiles = store.style_profiles();
+            let key = new.artist.key().clone();
+            tokio::spawn(async move { profiles.find(&key).await })
+        });
+        for read in reads.collect::<Vec<_>>() {
+            ensure!(read.await??.is_some());
+        }
+        fixture.by_hand(TERMINATE_ALL).await?;
+
+        ensure!(store.style_profiles().find(new.artist.key()).await?.is_some());
+        store.style_profiles().save(&new, Expected::Any).await?;
+        ensure!(store.generations().record(vec![given::generation("openai")?]).await?.len() == 1);
+    }
+
+    ensure!(store.generations().statistics().await?.total_generations == 3);
+    store.close().await;
+    fixture.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_connections_are_kept_and_thirty_opened_at_most() -> anyhow::Result<()> {
+    let fixture = Postgres::open().await?;
+    let store = fixture::store_with(fixture.url(), &PoolLimits::default()).await?;
+    let new = given::profile("J Dilla", "late")?;
+    store.style_profiles().save(&new, Expected::Any).await?;
+
+    let reads: Vec<_> = (0..200)
+        .map(|_| {
+            let profiles = store.style_profiles();
+            let key = new.artist.key().clone();
+            tokio::spawn(async move { profiles.find(&key).await })
+        })
+        .collect();
+    for read in reads {
+        ensure!(read.await??.is_some());
+    }
+    let busy = store.pool_use();
+    let kept = tokio::time::timeout(Duration::from_secs(20), async {
+        while store.pool_use().idle < 10 {
+            tokio::task::yield_now().await;
+        }
+    });
+
+    ensure!(busy.most == 30 && busy.active + busy.idle <= 30, "{busy:?}");
+    ensure!(kept.await.is_ok(), "{:?}", store.pool_use());
+    store.close().await;
+    fixture.close().await
+}
