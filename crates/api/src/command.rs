@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod export;
+pub mod health;
 pub mod import;
 mod interrupt;
 pub mod migrate;
@@ -23,7 +24,7 @@ pub enum Command {
     /// Load artists, profiles and sources from JSON lines.
     ///
     /// Each line is an object with `artist`, the members of a profile as the HTTP interface takes them, and `sources`; a
-    /// line with `artist` alone is an artist without a profile. Lines may have up to 16 MiB. Other members are left out,
+    /// line without any member of a profile is an artist without one. Lines may have up to 16 MiB. Other members are left out,
     /// with a notice. What is stored already is left alone, so the same file can be loaded again; of lines for one artist
     /// the last stands.
     ///
@@ -42,6 +43,8 @@ pub enum Command {
     /// configured database is not touched. Listens on port 8080 of this machine, or on a free one if that is taken,
     /// unless told otherwise. The exit code is 1 when an answer is not what it should be.
     Demo(demo::DemoArguments),
+    /// Ask the service that the settings describe whether it is ready; the exit code is 0 if it is.
+    Health,
 }
 
 impl Command {
@@ -51,7 +54,7 @@ impl Command {
         match self {
             // Its output is the answers; a line for each request would drown them.
             Self::Demo(_) => configured.clone().quiet(),
-            Self::Serve | Self::Migrate(_) | Self::Import(_) | Self::Export(_) => {
+            Self::Serve | Self::Migrate(_) | Self::Import(_) | Self::Export(_) | Self::Health => {
                 configured.clone()
             }
         }
@@ -84,6 +87,7 @@ impl Command {
                 Ok(exported?)
             }
             Self::Demo(arguments) => Ok(arguments.execute(settings, &mut io::stdout()).await?),
+            Self::Health => Ok(health::ask(settings.http.listen, &mut io::stdout())?),
         }
     }
 }
@@ -107,6 +111,9 @@ pub enum CommandError {
     /// The demo ended early.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    /// The service is not ready.
+    #[error(transparent)]
+    Health(#[from] health::HealthError),
 }
 
 impl CommandError {
@@ -121,7 +128,8 @@ impl CommandError {
             | Self::Migrate(_)
             | Self::Import(_)
             | Self::Export(_)
-            | Self::Demo(_) => 1,
+            | Self::Demo(_)
+            | Self::Health(_) => 1,
         }
     }
 }

@@ -28,7 +28,8 @@ pub fn problem_reference() -> String {
          | code | status | meaning |\n| --- | --- | --- |\n",
     );
     for code in Code::ALL {
-        let line = format!("| `{}` | {} | {} |\n", code.as_str(), code.status().as_u16(), code.title());
+        let line =
+            format!("| `{}` | {} | {} |\n", code.as_str(), code.status().as_u16(), code.title());
         page.push_str(&line);
     }
     page

@@ -48,8 +48,6 @@ pub struct Report {
     pub sources: u64,
     /// How many bytes.
     pub bytes: u64,
-    /// How many sources were left out: their artists have no profile, and an import takes sources with a profile.
-    pub sources_left_out: u64,
     /// Artists whose line is longer than an import takes; at most ten of them.
     pub too_long: Vec<String>,
     /// How long it took.
@@ -153,12 +151,8 @@ impl Report {
 
         self.artists += 1;
         self.bytes += bytes as u64;
-        if profile.is_some() {
-            self.profiles += 1;
-            self.sources += sources.len() as u64;
-        } else {
-            self.sources_left_out += sources.len() as u64;
-        }
+        self.profiles += u64::from(profile.is_some());
+        self.sources += sources.len() as u64;
         if MAX_LINE_BYTES + 1 < bytes && self.too_long.len() < MOST_NAMED {
             self.too_long.push(artist.name.as_str().to_owned());
         }

@@ -10,7 +10,7 @@ pub trait BulkLoad: Send + Sync {
     /// Stores a batch in one transaction, all or nothing.
     ///
     /// What is stored already stays untouched, so that a load can be repeated: equal profiles keep their version, and
-    /// a source with the same kind, address and path is not added again. Of records for one artist the last stands.
+    /// a source with the same kind, address and path (or content, if it has neither) is not added again. Of records for one artist the last stands.
     async fn load(&self, batch: Vec<ProfileRecord>) -> Result<BulkCounts, RepositoryError>;
 
     /// Brings what the store derives from its rows (planner statistics, trained indexes) up to date after a load.
@@ -20,8 +20,13 @@ pub trait BulkLoad: Send + Sync {
 /// One artist to load.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProfileRecord {
-    /// An artist that has no profile yet.
-    Artist(ArtistName),
+    /// An artist without a profile; one that is stored keeps its own.
+    Artist {
+        /// Who.
+        artist: ArtistName,
+        /// What was collected so far.
+        sources: Vec<NewResearchSource>,
+    },
     /// An artist with its profile.
     Profile {
         /// The profile.
@@ -36,8 +41,16 @@ impl ProfileRecord {
     #[must_use]
     pub const fn artist(&self) -> &ArtistName {
         match self {
-            Self::Artist(artist) => artist,
-            Self::Profile { profile, .. } => &profile.artist,
+            Self::Artist { artist, sources: _ } => artist,
+            Self::Profile { profile, sources: _ } => &profile.artist,
+        }
+    }
+
+    /// What is to be added to the artist's sources.
+    #[must_use]
+    pub fn sources(&self) -> &[NewResearchSource] {
+        match self {
+            Self::Artist { artist: _, sources } | Self::Profile { profile: _, sources } => sources,
         }
     }
 }

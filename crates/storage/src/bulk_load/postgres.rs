@@ -108,13 +108,16 @@ const DELETE_EMBEDDINGS: &str = "
 const INSERT_SOURCES: &str = "
     INSERT INTO research_sources (id, artist_id, source_type, url, file_path, raw_content, extracted_data, confidence,
      collected_at)
-    SELECT DISTINCT ON (i.artist_id, s.source_type, s.url, s.file_path)
+    SELECT DISTINCT ON (i.artist_id, s.source_type, s.url, s.file_path, s.sole_content)
      s.id, i.artist_id, s.source_type, s.url, s.file_path, s.raw_content, s.extracted_data, s.confidence, $1
-    FROM incoming_sources s JOIN incoming i ON i.name_key = s.name_key
+    FROM (
+     SELECT *, CASE WHEN coalesce(url, file_path) IS NULL THEN raw_content END AS sole_content FROM incoming_sources
+    ) s JOIN incoming i ON i.name_key = s.name_key
     WHERE NOT EXISTS (
      SELECT 1 FROM research_sources r WHERE r.artist_id = i.artist_id AND r.source_type = s.source_type
-      AND r.url IS NOT DISTINCT FROM s.url AND r.file_path IS NOT DISTINCT FROM s.file_path)
-    ORDER BY i.artist_id, s.source_type, s.url, s.file_path, s.id";
+      AND r.url IS NOT DISTINCT FROM s.url AND r.file_path IS NOT DISTINCT FROM s.file_path
+      AND (s.sole_content IS NULL OR r.raw_content = s.sole_content))
+    ORDER BY i.artist_id, s.source_type, s.url, s.file_path, s.sole_content, s.id";
 
 const COUNT: &str = "
     SELECT count(*) FILTER (WHERE state IN ('artist', 'artist and profile', 'profile')) AS created,
@@ -239,12 +242,11 @@ fn incoming(batch: &[ProfileRecord]) -> Result<Vec<u8>, Failure> {
 fn incoming_sources(batch: &[ProfileRecord]) -> Result<Vec<u8>, Failure> {
     let mut copy = Copy::new();
     for record in batch {
-        let ProfileRecord::Profile { profile, sources } = record else { continue };
-        for source in sources {
+        for source in record.sources() {
             let NewResearchSource { source_type, location, extracted_data, confidence } = source;
             copy.row(INCOMING_SOURCES_COLUMNS);
             copy.uuid(ResearchSourceId::generate().as_uuid())?;
-            copy.text(profile.artist.key().as_str())?;
+            copy.text(record.artist().key().as_str())?;
             copy.text(source_type.as_str())?;
             for text in [location.url(), location.file_path(), location.raw_content()] {
                 match text {

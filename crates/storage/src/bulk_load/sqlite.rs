@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     ArtistId, ArtistKey, ArtistName, BulkCounts, NewResearchSource, NewStyleProfile, ProfileRecord,
-    ResearchStatus, StyleProfile,
+    ResearchSource, ResearchStatus, SourceType, StyleProfile,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
@@ -29,32 +29,27 @@ pub(super) async fn load(store: &Store, batch: &[ProfileRecord]) -> Result<BulkC
     let mut new = NewRows::default();
 
     for record in batch {
-        let existing = stored.remove(record.artist().key());
-        match record {
-            ProfileRecord::Artist(_) if existing.is_some() => counts.unchanged += 1,
-            ProfileRecord::Artist(name) => {
-                counts.created += 1;
-                new.artists.push(artist::pending(store.backend(), name, store.now()));
+        let (id, outcome) = match (record, stored.remove(record.artist().key())) {
+            (ProfileRecord::Artist { artist, .. }, None) => {
+                (new.add_artist(store, artist), Outcome::Created)
             }
-            ProfileRecord::Profile { profile, sources } => {
-                let id = match existing {
-                    None => {
-                        counts.created += 1;
-                        new.add(store, profile)?
-                    }
-                    Some(rows) => {
-                        let id = ArtistId::from_uuid(rows.artist.id);
-                        match update(store, &transaction, profile, rows).await? {
-                            Outcome::Created => counts.created += 1,
-                            Outcome::Replaced => counts.replaced += 1,
-                            Outcome::Unchanged => counts.unchanged += 1,
-                        }
-                        id
-                    }
-                };
-                new.sources.extend(sources.iter().map(|source| (id, source)));
+            (ProfileRecord::Artist { .. }, Some(rows)) => {
+                (ArtistId::from_uuid(rows.artist.id), Outcome::Unchanged)
             }
+            (ProfileRecord::Profile { profile, .. }, None) => {
+                (new.add_profile(store, profile)?, Outcome::Created)
+            }
+            (ProfileRecord::Profile { profile, .. }, Some(rows)) => {
+                let id = ArtistId::from_uuid(rows.artist.id);
+                (id, update(store, &transaction, profile, rows).await?)
+            }
+        };
+        match outcome {
+            Outcome::Created => counts.created += 1,
+            Outcome::Replaced => counts.replaced += 1,
+            Outcome::Unchanged => counts.unchanged += 1,
         }
+        new.sources.extend(record.sources().iter().map(|source| (id, source)));
     }
     counts.sources = new.insert(store, &transaction).await?;
     transaction.commit().await?;
@@ -136,7 +131,19 @@ struct NewRows<'a> {
 }
 
 impl NewRows<'_> {
-    fn add(&mut self, store: &Store, profile: &NewStyleProfile) -> Result<ArtistId, Failure> {
+    fn add_artist(&mut self, store: &Store, name: &ArtistName) -> ArtistId {
+        let id = ArtistId::generate();
+        let mut row = artist::pending(store.backend(), name, store.now());
+        row.id = Set(id.as_uuid());
+        self.artists.push(row);
+        id
+    }
+
+    fn add_profile(
+        &mut self,
+        store: &Store,
+        profile: &NewStyleProfile,
+    ) -> Result<ArtistId, Failure> {
         let now = store.now();
         let name: &ArtistName = &profile.artist;
         let id = ArtistId::generate();
@@ -193,17 +200,15 @@ where
     Ok(())
 }
 
-/// What makes two sources one.
-type SourceIdentity = (ArtistId, &'static str, Option<String>, Option<String>);
+/// What makes two sources one: kind, address, path, and the content if there is neither address nor path.
+type SourceIdentity = (ArtistId, SourceType, Option<String>, Option<String>, Option<String>);
 
 fn source_identity(artist: ArtistId, source: &NewResearchSource) -> SourceIdentity {
     let location = &source.location;
-    (
-        artist,
-        source.source_type.as_str(),
-        location.url().map(str::to_owned),
-        location.file_path().map(str::to_owned),
-    )
+    let (url, file_path) = (location.url(), location.file_path());
+    let content = location.raw_content().filter(|_| url.or(file_path).is_none());
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    (artist, source.source_type, owned(url), owned(file_path), owned(content))
 }
 
 async fn known_sources(
@@ -219,14 +224,8 @@ async fn known_sources(
             .all(transaction)
             .await?;
         for row in rows {
-            let source_type: domain::SourceType =
-                row.source_type.parse().map_err(Failure::corrupt)?;
-            known.insert((
-                ArtistId::from_uuid(row.artist_id),
-                source_type.as_str(),
-                row.url,
-                row.file_path,
-            ));
+            let artist = ArtistId::from_uuid(row.artist_id);
+            known.insert(source_identity(artist, &ResearchSource::try_from(row)?.source));
         }
     }
     Ok(known)

@@ -14,7 +14,7 @@ use crate::{
     source_body::SourceTypeBody,
 };
 
-/// Writes an artist and the line's end. Sources are left out when there is no profile for them to belong to.
+/// Writes an artist and the line's end.
 pub(super) fn write(
     output: &mut impl Write,
     artist: &Artist,
@@ -23,7 +23,10 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let line = Line {
         artist: artist.name.as_str(),
-        profile: profile.map(|profile| Profile::new(profile, sources)),
+        profile: profile.map(Profile::from),
+        // A profile says also that it rests on nothing.
+        sources: (profile.is_some() || !sources.is_empty())
+            .then(|| sources.iter().map(Source::from).collect()),
     };
     line.serialize(&mut serde_json::Serializer::with_formatter(&mut *output, Compact))?;
     output.write_all(b"\n")
@@ -54,6 +57,8 @@ struct Line<'a> {
     artist: &'a str,
     #[serde(flatten)]
     profile: Option<Profile<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<Vec<Source<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -65,11 +70,10 @@ struct Profile<'a> {
     confidence_score: f64,
     sources_count: SourcesCountBody,
     midi_templates: &'a [Value],
-    sources: Vec<Source<'a>>,
 }
 
-impl<'a> Profile<'a> {
-    fn new(profile: &'a StyleProfile, sources: &'a [NewResearchSource]) -> Self {
+impl<'a> From<&'a StyleProfile> for Profile<'a> {
+    fn from(profile: &'a StyleProfile) -> Self {
         let StyleProfile {
             id: _,
             artist_id: _,
@@ -91,7 +95,6 @@ impl<'a> Profile<'a> {
             confidence_score: confidence.get(),
             sources_count: (*sources_count).into(),
             midi_templates: midi_templates.elements(),
-            sources: sources.iter().map(Source::from).collect(),
         }
     }
 }
@@ -221,10 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn writes_an_artist_without_a_profile_alone() {
+    fn writes_an_artist_without_a_profile() {
         let sources = [source(SourceType::Paper, "u")];
 
-        assert_eq!(written(None, &sources), "{\"artist\":\"Sigur Rós\"}\n");
+        assert_eq!(written(None, &[]), "{\"artist\":\"Sigur Rós\"}\n");
+        assert_eq!(
+            written(None, &sources),
+            "{\"artist\":\"Sigur Rós\",\"sources\":[{\"source_type\":\"paper\",\"url\":\"u\"}]}\n"
+        );
     }
 
     #[test]

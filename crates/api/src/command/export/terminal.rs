@@ -75,12 +75,6 @@ fn summary(report: &Report) -> String {
 /// What an import would not give back.
 fn notices(report: &Report) -> Vec<String> {
     let mut notices = Vec::new();
-    if report.sources_left_out != 0 {
-        notices.push(format!(
-            "note: left out {} sources of artists without a profile, because an import takes sources with a profile",
-            grouped(report.sources_left_out)
-        ));
-    }
     if !report.too_long.is_empty() {
         notices.push(format!(
             "warning: the lines of these artists are longer than the {} MiB that an import takes: {}",
@@ -103,7 +97,6 @@ mod tests {
             artists: 10_000,
             profiles: 9_999,
             sources: 12_345,
-            sources_left_out: 2,
             too_long: vec!["J Dilla".to_owned(), "Tony Allen".to_owned()],
             took: Duration::from_millis(2_500),
             ..Report::default()
@@ -116,7 +109,6 @@ mod tests {
         assert_eq!(
             notices(&report),
             [
-                "note: left out 2 sources of artists without a profile, because an import takes sources with a profile",
                 "warning: the lines of these artists are longer than the 16 MiB that an import takes: J Dilla, Tony Allen",
             ]
         );

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use domain::{ArtistName, ProfileRecord};
+use domain::{ArtistName, NewResearchSource, ProfileRecord};
 
 use crate::{
-    json::{self, InvalidDocument, Members, Node},
+    json::{self, InvalidDocument, Members},
     profile_body::StyleProfileBody,
     source_body::SourceBody,
     violation::Violation,
@@ -42,34 +42,30 @@ pub(super) fn read(line: &[u8]) -> Result<Entry, InvalidDocument> {
             node.checked(ArtistName::try_from(name.as_str()))
         });
         let has_profile = PROFILE.iter().any(|name| members.has(name));
-        let record = if has_profile {
-            profile(&mut members, artist)
-        } else {
-            artist_only(&mut members, artist)
+        let profile = has_profile.then(|| StyleProfileBody::read(&mut members));
+        let sources = sources(&mut members);
+        let record = match profile {
+            Some(profile) => {
+                profile.zip(artist).zip(sources).map(|((profile, artist), sources)| {
+                    ProfileRecord::Profile {
+                        profile: Box::new(profile.into_profile(artist)),
+                        sources,
+                    }
+                })
+            }
+            None => artist
+                .zip(sources)
+                .map(|(artist, sources)| ProfileRecord::Artist { artist, sources }),
         };
         Some(Entry { record: record?, unknown: members.rest() })
     })
 }
 
-fn profile(members: &mut Members<'_>, artist: Option<ArtistName>) -> Option<ProfileRecord> {
-    let profile = StyleProfileBody::read(members);
-    let sources = sources(members);
-    let sources = sources.iter().map(SourceBody::read).collect::<Vec<_>>();
-    Some(ProfileRecord::Profile {
-        profile: Box::new(profile?.into_profile(artist?)),
-        sources: sources.into_iter().collect::<Option<_>>()?,
-    })
-}
-
-fn artist_only(members: &mut Members<'_>, artist: Option<ArtistName>) -> Option<ProfileRecord> {
-    if !sources(members).is_empty() {
-        return members.object().member("sources").refuse("needs a profile to belong to");
-    }
-    artist.map(ProfileRecord::Artist)
-}
-
-fn sources<'a>(members: &mut Members<'a>) -> Vec<Node<'a>> {
-    members.optional("sources").and_then(|node| node.elements()).unwrap_or_default()
+/// Every source is read, so that all that is wrong with any is told.
+fn sources(members: &mut Members<'_>) -> Option<Vec<NewResearchSource>> {
+    let nodes = members.optional("sources").and_then(|node| node.elements()).unwrap_or_default();
+    let sources: Vec<_> = nodes.iter().map(SourceBody::read).collect();
+    sources.into_iter().collect()
 }
 
 /// Why a line was refused.
@@ -171,7 +167,10 @@ mod tests {
 
             assert_eq!(
                 entry.record,
-                ProfileRecord::Artist(ArtistName::try_from("Sigur Rós").unwrap())
+                ProfileRecord::Artist {
+                    artist: ArtistName::try_from("Sigur Rós").unwrap(),
+                    sources: Vec::new()
+                }
             );
         }
     }
@@ -200,7 +199,7 @@ mod tests {
             (br#"{"artist": "x", "artist": "y"}"#.to_vec(), "/artist: is given more than once"),
             (
                 br#"{"artist": "x", "sources": [7]}"#.to_vec(),
-                "/sources: needs a profile to belong to",
+                "/sources/0: must be an object, not a number",
             ),
             (
                 place("/embedding", json!(vec![0.5; 383])),
