@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(written(None, &[]), "{\"artist\":\"Sigur Rós\"}\n");
         assert_eq!(
             written(None, &sources),
-            "{\"artist\":\"Sigur Rós\",\"sources\":[{\"source_type\":\"paper\",\"url\":\"u\"}]}\n"
+            "{\"artist\":\"Sigur Rós\",\"sources\":[{\"source_type\":\"paper\",\"url\":\"u\",\"confidence\":0.8}]}\n"
         );
     }
 
