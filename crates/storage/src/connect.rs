@@ -16,7 +16,8 @@ pub struct PoolLimits {
     pub most: u32,
     /// How long a caller waits for a connection before the store counts as unavailable.
     pub acquire_timeout: Duration,
-    /// How long one statement may run (PostgreSQL), or wait for another writer (SQLite).
+    /// How long one statement may run (PostgreSQL), or wait for another process that writes (SQLite); on both, how long
+    /// a writer waits for its turn.
     pub statement_timeout: Duration,
 }
 
@@ -42,15 +43,15 @@ pub async fn connect(
     clock: Arc<dyn Clock>,
 ) -> Result<Store, ConnectError> {
     let backend = Backend::of(url)?;
-    let (database, most) = match backend {
+    let database = match backend {
         #[cfg(feature = "postgres")]
-        Backend::Postgres => (postgres(url, limits).await?, limits.most),
+        Backend::Postgres => postgres(url, limits).await?,
         #[cfg(feature = "sqlite")]
-        Backend::Sqlite => (sqlite(url, limits).await?, limits.most),
+        Backend::Sqlite => sqlite(url, limits).await?,
         #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
         _ => return Err(ConnectError::BackendNotBuilt),
     };
-    Ok(Store::new(database, backend, most, clock))
+    Ok(Store::new(database, backend, limits, clock))
 }
 
 /// Why a store cannot be opened. No variant shows the URL, which may hold a password.

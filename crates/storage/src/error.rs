@@ -22,8 +22,8 @@ impl Failure {
         Self::Refused(RepositoryError::Internal(Arc::new(error)))
     }
 
-    /// The store was closed.
-    pub(crate) fn closed(error: impl Error + Send + Sync + 'static) -> Self {
+    /// No turn to write in time, or the store was closed.
+    pub(crate) fn unavailable(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Refused(RepositoryError::Unavailable(Arc::new(error)))
     }
 

@@ -14,8 +14,8 @@ use sea_orm::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
-    artists::SeaArtists, bulk_load::SeaBulkLoad, changes::SeaChanges, error::Failure,
-    generations::SeaGenerations, research_sources::SeaResearchSources,
+    artists::SeaArtists, bulk_load::SeaBulkLoad, changes::SeaChanges, connect::PoolLimits,
+    error::Failure, generations::SeaGenerations, research_sources::SeaResearchSources,
     similar_artists::SeaSimilarArtists, style_profiles::SeaStyleProfiles,
 };
 
@@ -50,6 +50,7 @@ struct Shared {
     backend: Backend,
     most_connections: u32,
     writers: Semaphore,
+    writer_patience: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -57,21 +58,22 @@ impl Store {
     pub(crate) fn new(
         database: DatabaseConnection,
         backend: Backend,
-        most_connections: u32,
+        limits: &PoolLimits,
         clock: Arc<dyn Clock>,
     ) -> Self {
         // Writers wait for each other inside the database; a few may hold connections meanwhile, the rest wait here,
         // so that readers always find one. SQLite has one writer, and its own waiting is a poll.
         let writers = match backend {
-            Backend::Postgres => usize::try_from(most_connections.div_ceil(4)).unwrap_or(1).max(1),
+            Backend::Postgres => usize::try_from(limits.most.div_ceil(4)).unwrap_or(1).max(1),
             Backend::Sqlite => 1,
         };
         Self {
             shared: Arc::new(Shared {
                 database,
                 backend,
-                most_connections,
+                most_connections: limits.most,
                 writers: Semaphore::new(writers),
+                writer_patience: limits.statement_timeout,
                 clock,
             }),
         }
@@ -168,7 +170,10 @@ impl Store {
 
     /// Waits for the right to write. Hold the permit until the transaction has ended.
     pub(crate) async fn writer(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        self.shared.writers.acquire().await.map_err(Failure::closed)
+        tokio::time::timeout(self.shared.writer_patience, self.shared.writers.acquire())
+            .await
+            .map_err(Failure::unavailable)?
+            .map_err(Failure::unavailable)
     }
 
     /// Begins a transaction that writes what has no version.
