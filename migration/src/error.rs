@@ -71,7 +71,7 @@ pub enum MigrationError {
 
 /// A role lacks a privilege.
 pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
-/// The server does not have an extension's files; before PostgreSQL 16 the second.
+/// The server does not have an extension's files; old ones say the second.
 pub(crate) const NOT_INSTALLED: [&str; 2] = ["0A000", "58P01"];
 /// A type or an operator class is not there.
 pub(crate) const UNDEFINED_OBJECT: &str = "42704";

@@ -3,8 +3,10 @@
 pub mod artists;
 pub mod bulk_load;
 pub mod changes;
+pub mod commands;
 pub mod faults;
 pub mod generations;
+pub mod http;
 pub mod research_sources;
 pub mod similar_artists;
 pub mod style_profiles;
@@ -42,6 +44,51 @@ macro_rules! contracts {
                 loads_what_save_would, loading_again_changes_nothing, the_last_of_one_artist_stands,
                 replaces_only_what_differs, takes_artists_without_profile, takes_thousands,
             }
+            commands: {
+                an_export_is_imported_to_the_same_bytes, one_input_gives_the_same_bytes_on_every_backend,
+                importing_again_changes_nothing, a_bad_line_stops_an_import, a_bad_line_can_be_skipped,
+                every_kind_of_bad_line_is_told, unknown_members_are_noticed_once, of_lines_for_one_artist_the_last_stands,
+                an_interrupted_import_can_be_run_again,
+            }
+        }
+        $crate::contracts! { $fixture, http;
+            artists: {
+                makes_an_artist_once, finds_by_any_spelling_and_suggests, lists_page_by_page, lists_what_is_asked_for,
+                removes_all_but_the_account,
+            }
+            style_profiles: {
+                saves_and_replaces, a_save_updates_the_artist, what_is_left_out_is_empty,
+                shows_the_embedding_when_asked, removes_a_profile,
+            }
+            conditions: {
+                whoever_has_the_profile_is_told_so, a_write_can_insist_on_a_version,
+                the_tag_with_the_embedding_is_good_for_a_write, a_write_can_insist_on_being_the_first,
+                a_condition_must_be_understood,
+            }
+            sources: { adds_one_or_many, lists_page_by_page, refuses_bad_sources, }
+            similar_artists: { finds_the_closest, follows_every_change, tells_what_is_missing, }
+            generations: {
+                records_and_shows_one, records_many, repeating_counts_nothing_twice, lists_page_by_page, sums_up,
+            }
+            money: { adds_up, reads_every_spelling, refuses_what_is_no_amount, unknown_is_not_zero, }
+            names: { by_url, by_import, spellings_meet, nothing_is_decoded_twice, }
+            operations: {
+                tells_how_it_is, tells_that_the_database_is_gone, counts_what_it_answers, describes_itself,
+                every_answer_has_an_identity, a_head_has_no_body,
+            }
+            paths: { what_is_no_route, what_is_no_utf8, what_is_no_method, }
+            bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
+            bad_bodies: {
+                what_is_no_json, what_is_no_object, a_member_given_twice, too_large, not_declared_as_json,
+            }
+            bad_profiles: {
+                parameters_out_of_range, embeddings_that_are_none, members_of_the_wrong_kind,
+                everything_wrong_is_told_at_once,
+            }
+            bad_parameters: { limits, values, unknown_and_repeated, }
+            bad_generations: {
+                members_of_the_wrong_kind, one_bad_entry_stops_all, too_few_and_too_many, identities,
+            }
         }
     };
     ($fixture:ty; $($contract:ident: { $($promise:ident,)* })*) => {
@@ -53,5 +100,19 @@ macro_rules! contracts {
                 $crate::fixture::Fixture::close(fixture).await
             })*
         })*
+    };
+    ($fixture:ty, http; $($resource:ident: { $($promise:ident,)* })*) => {
+        mod http {
+            $(mod $resource {
+                $(#[tokio::test(flavor = "multi_thread")]
+                async fn $promise() -> anyhow::Result<()> {
+                    let fixture = <$fixture as $crate::fixture::Fixture>::open().await?;
+                    let service = $crate::service::Service::start(&fixture).await?;
+                    $crate::contract::http::$resource::$promise(&service).await?;
+                    service.stop().await;
+                    $crate::fixture::Fixture::close(fixture).await
+                })*
+            })*
+        }
     };
 }

@@ -1,22 +1,26 @@
 //! The OpenAPI document, to hold the service to what it says.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+mod schema;
+
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use anyhow::{Context, ensure};
 use serde_json::{Map, Value};
 
 use crate::http::{Answer, Request};
 
+pub use schema::{resolved, violations};
+
 static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(&groovebase_api::openapi_json()).unwrap_or_default());
+    LazyLock::new(|| serde_json::from_str(&api::openapi_json()).unwrap_or_default());
 
 /// An operation of the document.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation {
-    /// The path, with `{…}` for what varies.
-    pub path: &'static str,
     /// The method, in lower case.
     pub method: &'static str,
+    /// The path, with `{…}` for what varies.
+    pub path: &'static str,
     /// What the document says about it.
     pub about: &'static Value,
 }
@@ -30,25 +34,31 @@ pub fn document() -> &'static Value {
 /// Every operation of the document.
 pub fn operations() -> impl Iterator<Item = Operation> {
     members(DOCUMENT.get("paths")).flat_map(|(path, item)| {
-        members(Some(item)).map(|(method, about)| Operation { path, method, about })
+        members(Some(item)).map(move |(method, about)| Operation { method, path, about })
     })
 }
 
-/// Checks that an answer is one that the document promises, if the request is for something in it.
+/// Checks that an answer is one that the document promises, if it knows the request's path and method.
 pub fn check(request: &Request, answer: &Answer) -> anyhow::Result<()> {
     let Some(operation) = operations().find(|operation| operation.takes(request)) else {
         return Ok(());
     };
+    let Operation { method, path, about: _ } = operation;
     let status = answer.status.to_string();
-    let response = operation.response(&status).with_context(|| {
-        format!("{} {} does not document {status}", operation.method, operation.path)
-    })?;
-    // An answer to HEAD has the headers of a body that is not there, and redirects have none worth a word.
-    let promised: BTreeSet<&str> =
-        members(response.get("content")).map(|(media_type, _)| without_parameters(media_type)).collect();
-    match answer.media_type() {
-        Some(found) => ensure!(promised.contains(found), "{request}: {found} is not in {promised:?}"),
-        None => ensure!(promised.is_empty(), "{request}: no body, but {promised:?} is documented"),
+    let response = operation.response(&status);
+    let response = response.with_context(|| format!("{method} {path} documents no {status}"))?;
+    let promised: BTreeMap<&str, &Value> = content(response).collect();
+    let Some(media_type) = answer.media_type() else {
+        ensure!(promised.is_empty(), "{method} {path} documents a body of {status}");
+        return Ok(());
+    };
+    let promised = promised.get(media_type);
+    let promised =
+        promised.with_context(|| format!("{method} {path} documents no {media_type} of {status}"))?;
+    if media_type.ends_with("json") && !request.is_head() {
+        let schema = promised.get("schema").context("a schema")?;
+        let wrong = violations(schema, &answer.json()?);
+        ensure!(wrong.is_empty(), "{method} {path}, {status}: not as documented: {wrong:?}");
     }
     Ok(())
 }
@@ -61,19 +71,27 @@ impl Operation {
     }
 
     /// Its responses by status.
-    pub fn responses(&self) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    pub fn responses(&self) -> impl Iterator<Item = (&'static str, &'static Value)> + use<> {
         members(self.about.get("responses"))
     }
 
     fn takes(&self, request: &Request) -> bool {
         let method = if request.is_head() { "GET" } else { request.method() };
-        let (mut asked, mut offered) = (request.path().split('/'), self.path.split('/'));
+        let asked: Vec<&str> = request.path().split('/').collect();
+        let offered: Vec<&str> = self.path.split('/').collect();
         self.method.eq_ignore_ascii_case(method)
-            && asked.by_ref().zip(offered.by_ref()).all(|(asked, offered)| {
-                offered.starts_with('{') && !asked.is_empty() || asked == offered
+            && asked.len() == offered.len()
+            && asked.iter().zip(&offered).all(|(asked, offered)| {
+                asked == offered || (offered.starts_with('{') && !asked.is_empty())
             })
-            && request.path().split('/').count() == self.path.split('/').count()
     }
+}
+
+/// The media types of a body, without their parameters, and what is said about each.
+pub fn content(body: &'static Value) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    members(body.get("content")).map(|(media_type, about)| {
+        (media_type.split(';').next().unwrap_or_default().trim(), about)
+    })
 }
 
 /// The members of an object of the document.
@@ -82,8 +100,4 @@ pub fn members(
 ) -> impl Iterator<Item = (&'static str, &'static Value)> {
     let members: Option<&'static Map<String, Value>> = object.and_then(Value::as_object);
     members.into_iter().flatten().map(|(name, value)| (name.as_str(), value))
-}
-
-fn without_parameters(media_type: &str) -> &str {
-    media_type.split(';').next().unwrap_or_default().trim()
 }

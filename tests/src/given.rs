@@ -89,6 +89,16 @@ pub fn source(source_type: SourceType, url: &str) -> anyhow::Result<NewResearchS
     })
 }
 
+/// A source that is its own content.
+pub fn recording(content: &str) -> anyhow::Result<NewResearchSource> {
+    Ok(NewResearchSource {
+        source_type: SourceType::Audio,
+        location: SourceLocation::new(None, None, Some(Text::try_from(content.to_owned())?))?,
+        extracted_data: None,
+        confidence: None,
+    })
+}
+
 /// A generation without an artist.
 pub fn generation(provider: &str) -> anyhow::Result<NewGeneration> {
     Ok(NewGeneration {

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncWriteExt, BufReader},
     net::TcpStream,
     time::timeout,
 };
@@ -37,16 +37,17 @@ impl Client {
     pub async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
         let exchange = async {
             let mut stream = TcpStream::connect(self.address).await?;
-            let (mut reader, mut writer) = stream.split();
+            let (reader, mut writer) = stream.split();
             let bytes = request.bytes();
-            let mut received = Vec::new();
-            // A server may refuse a body before it has all of it. Whether sending or receiving broke off does not
-            // matter as long as the answer is whole, which its reader checks.
-            let (_, _) = tokio::join!(
-                async { writer.write_all(&bytes).await },
-                async { reader.read_to_end(&mut received).await },
-            );
-            Answer::read(&received, request.is_head())
+            // A server may refuse a body before it has all of it: then sending breaks off, and the answer tells why.
+            let sending = async {
+                drop(writer.write_all(&bytes).await);
+                std::future::pending().await
+            };
+            tokio::select! {
+                answer = Answer::receive(BufReader::new(reader), request.is_head()) => answer,
+                never = sending => never,
+            }
         };
         timeout(PATIENCE, exchange)
             .await

@@ -3,7 +3,7 @@
 use actix_web::{HttpServer, dev::ServerHandle, web};
 use anyhow::{Context, ensure};
 use domain::Version;
-use groovebase_api::{app, command::export, state::State};
+use api::{app, command::export, state::State};
 use storage::Store;
 
 use crate::{
@@ -78,8 +78,8 @@ impl Service {
     ) -> anyhow::Result<Problem> {
         let before = self.contents().await?;
         let answer = self.send(&request).await?;
-        let problem = Problem::read(answer, status, code, &request)
-            .with_context(|| request.to_string())?;
+        let problem =
+            Problem::read(answer, status, code, &request).with_context(|| request.to_string())?;
         let after = self.contents().await?;
         ensure!(before == after, "{request} changed\n{before}\ninto\n{after}");
         Ok(problem)

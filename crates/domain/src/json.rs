@@ -1,13 +1,14 @@
 //! Open-ended JSON that belongs to the caller and is handed back as it came.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// How deep arrays and objects may nest.
 const MAX_DEPTH: usize = 32;
 
 /// A JSON object without U+0000 in it, nested at most 32 deep.
 ///
-/// Numbers keep their value, not their spelling; keys come back in code point order.
+/// Numbers keep their value, not their spelling (whole ones are integers, zero has no sign); keys come back in code
+/// point order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct JsonObject(Map<String, Value>);
 
@@ -24,7 +25,7 @@ impl TryFrom<Value> for JsonObject {
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
         check(&value)?;
-        match value {
+        match canonical(value) {
             Value::Object(members) => Ok(Self(members)),
             _ => Err(InvalidJson::NotAnObject),
         }
@@ -54,7 +55,7 @@ impl TryFrom<Value> for JsonArray {
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
         check(&value)?;
-        match value {
+        match canonical(value) {
             Value::Array(elements) => Ok(Self(elements)),
             _ => Err(InvalidJson::NotAnArray),
         }
@@ -110,6 +111,42 @@ fn check(value: &Value) -> Result<(), InvalidJson> {
     Ok(())
 }
 
+/// Gives each number the one form in which every backend returns it: PostgreSQL keeps decimal numbers, which have no
+/// negative zero and do not tell `1e16` from `10000000000000000`.
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(canonical_number(number)),
+        Value::Array(elements) => Value::Array(elements.into_iter().map(canonical).collect()),
+        Value::Object(members) => Value::Object(
+            members.into_iter().map(|(name, member)| (name, canonical(member))).collect(),
+        ),
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
+    }
+}
+
+fn canonical_number(number: Number) -> Number {
+    /// From here on floats are whole, and written without a fraction.
+    const WHOLE: f64 = 1e16;
+    const ABOVE_U64: f64 = 18_446_744_073_709_551_616.0;
+    const ABOVE_I64: f64 = 9_223_372_036_854_775_808.0;
+
+    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and in range, so the casts are exact"
+    )]
+    if float == 0.0 {
+        Number::from_f64(0.0).unwrap_or(number)
+    } else if (WHOLE..ABOVE_U64).contains(&float) {
+        Number::from(float as u64)
+    } else if (WHOLE..=ABOVE_I64).contains(&-float) {
+        Number::from(float as i64)
+    } else {
+        number
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -120,6 +157,18 @@ mod tests {
     fn takes_what_every_backend_can_keep() {
         assert!(JsonObject::try_from(json!({"tempo": 92, "feel": ["late", null]})).is_ok());
         assert!(JsonArray::try_from(json!([])).is_ok());
+    }
+
+    #[test]
+    fn a_number_has_one_form() {
+        let given = json!([-0.0, 1e16, 1.8e19, -9_223_372_036_854_775_808.0, 1e300, 1.5, 2.0, -3]);
+
+        let kept = JsonArray::try_from(given).unwrap();
+
+        assert_eq!(
+            Value::from(kept).to_string(),
+            "[0.0,10000000000000000,18000000000000000000,-9223372036854775808,1e+300,1.5,2.0,-3]"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use url::Url;
 use crate::suite::Store;
 
 /// The longest test takes some ten seconds.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 #[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
 fn server() -> Url {

@@ -73,7 +73,7 @@ pub async fn loading_again_changes_nothing(fixture: &impl Fixture) -> anyhow::Re
     let batch = vec![
         record(&given::profile("J Dilla", "late")?, &["one"])?,
         record(&given::profile("Tony Allen", "rolling")?, &[])?,
-        ProfileRecord::Artist(given::name("Pending")?),
+        ProfileRecord::Artist { artist: given::name("Pending")?, sources: Vec::new() },
     ];
     store.bulk_load().load(batch.clone()).await?;
     let before = store.changes().since(domain::Version::ZERO, 10).await?;
@@ -162,17 +162,26 @@ pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Resul
 pub async fn takes_artists_without_profile(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
     store.style_profiles().save(&given::profile("Known", "late")?, Expected::Any).await?;
-    let batch = ["New", "Known"]
-        .map(|name| given::name(name).map(ProfileRecord::Artist))
+    let sources = ["first take", "second take", "first take"]
+        .map(given::recording)
         .into_iter()
-        .collect::<anyhow::Result<_>>()?;
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let batch = ["New", "Known"]
+        .map(|name| {
+            let artist = given::name(name)?;
+            anyhow::Ok(ProfileRecord::Artist { artist, sources: sources.clone() })
+        })
+        .into_iter()
+        .collect::<anyhow::Result<Vec<_>>>()?;
 
-    let counts = store.bulk_load().load(batch).await?;
+    let counts = store.bulk_load().load(batch.clone()).await?;
+    let again = store.bulk_load().load(batch).await?;
 
     ensure!(
-        counts == BulkCounts { created: 1, unchanged: 1, ..BulkCounts::default() },
+        counts == BulkCounts { created: 1, replaced: 0, unchanged: 1, sources: 4 },
         "{counts:?}"
     );
+    ensure!(again == BulkCounts { unchanged: 2, ..BulkCounts::default() }, "{again:?}");
     let new = store.artists().find(&given::key("new")?).await?.context("loaded")?;
     ensure!(new.research_status == ResearchStatus::Pending && new.sources_count == 0, "{new:?}");
     ensure!(

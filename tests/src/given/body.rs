@@ -47,13 +47,8 @@ pub fn generation() -> Value {
 }
 
 /// A generation with the style of an artist.
-#[must_use]
-pub fn generation_of(artist: &str) -> Value {
-    let mut body = generation();
-    if let Some(members) = body.as_object_mut() {
-        members.insert("artist".to_owned(), json!(artist));
-    }
-    body
+pub fn generation_of(artist: &str) -> anyhow::Result<Value> {
+    changed(generation(), "/artist", json!(artist))
 }
 
 /// The same with the member that a JSON pointer leads to changed or added.

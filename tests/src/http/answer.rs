@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 /// A whole answer.
 #[derive(Debug, Clone)]
@@ -13,28 +14,30 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer; one that is not as long as it says is a failure.
-    pub(super) fn read(bytes: &[u8], of_head: bool) -> anyhow::Result<Self> {
-        const END: &[u8] = b"\r\n\r\n";
+    /// Reads an answer; one that is shorter than it says is a failure.
+    pub(super) async fn receive(
+        mut reader: impl AsyncBufRead + Unpin,
+        of_head: bool,
+    ) -> anyhow::Result<Self> {
+        let mut line = next_line(&mut reader).await?;
+        let status = line.split(' ').nth(1).context("a status")?.parse()?;
+        let mut headers = Vec::new();
+        loop {
+            line = next_line(&mut reader).await?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(':').context("a header")?;
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
 
-        let end = bytes.windows(END.len()).position(|window| window == END);
-        let (head, body) = bytes.split_at_checked(end.context("the answer broke off")?).context("head")?;
-        let body = body.get(END.len()..).unwrap_or_default().to_vec();
-        let mut lines = str::from_utf8(head)?.split("\r\n");
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("status")?.parse()?;
-        let headers = lines
-            .map(|line| {
-                let (name, value) = line.split_once(':').context("a header")?;
-                Ok((name.to_ascii_lowercase(), value.trim().to_owned()))
-            })
-            .collect::<anyhow::Result<_>>()?;
-
-        let answer = Self { status, headers, body };
-        let declared = match (of_head, status, answer.header("content-length")) {
-            (true, _, _) | (_, 204 | 304, _) => 0,
-            (false, _, length) => length.context("an answer of unknown length")?.parse()?,
-        };
-        ensure!(answer.body.len() == declared, "{declared} bytes were promised: {answer:?}");
+        let mut answer = Self { status, headers, body: Vec::new() };
+        if !of_head && status != 204 && status != 304 {
+            let length = answer.required("content-length")?.parse()?;
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).await?;
+            answer.body = body;
+        }
         Ok(answer)
     }
 
@@ -86,4 +89,11 @@ impl Answer {
             .with_context(|| format!("no {name} in {text}"))?;
         Ok(rest.split([',', '}']).next().unwrap_or_default())
     }
+}
+
+/// A line of the head, without its end.
+async fn next_line(reader: &mut (impl AsyncBufRead + Unpin)) -> anyhow::Result<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line).await?;
+    line.strip_suffix("\r\n").map(str::to_owned).context("the answer broke off")
 }

@@ -16,7 +16,12 @@ pub struct Problem {
 
 impl Problem {
     /// Reads a failure and checks what all failures have in common.
-    pub fn read(answer: Answer, status: u16, code: &str, request: &Request) -> anyhow::Result<Self> {
+    pub fn read(
+        answer: Answer,
+        status: u16,
+        code: &str,
+        request: &Request,
+    ) -> anyhow::Result<Self> {
         ensure!(answer.media_type() == Some("application/problem+json"), "{answer:?}");
         let body = answer.json()?;
         let text = |name: &str| {

@@ -56,6 +56,19 @@ impl Request {
         self.with("content-type", "application/json").body(body)
     }
 
+    /// The same with these bytes as a body that is declared as JSON, but not how long it is.
+    #[must_use]
+    pub fn json_in_chunks(self, body: &[u8], bytes: usize) -> Self {
+        let mut chunks = Vec::new();
+        for chunk in body.chunks(bytes) {
+            chunks.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            chunks.extend_from_slice(chunk);
+            chunks.extend_from_slice(b"\r\n");
+        }
+        chunks.extend_from_slice(b"0\r\n\r\n");
+        self.with("transfer-encoding", "chunked").json(chunks)
+    }
+
     /// The method.
     #[must_use]
     pub const fn method(&self) -> &'static str {
@@ -77,12 +90,15 @@ impl Request {
     /// The request as it is sent.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        let mut head =
-            format!("{} {} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n", self.method, self.target);
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n",
+            self.method, self.target
+        );
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        if let Some(body) = &self.body {
+        let is_chunked = self.headers.iter().any(|(name, _)| *name == "transfer-encoding");
+        if let Some(body) = self.body.as_ref().filter(|_| !is_chunked) {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");

@@ -36,6 +36,32 @@ pub struct DrumFeel {
     pub velocity_std: f64,
 }
 
+impl DrumFeel {
+    /// Databases do not agree on the sign of zero, and it says nothing.
+    fn without_signed_zeros(self) -> Self {
+        let Self {
+            tempo_min,
+            tempo_max,
+            tempo_avg,
+            swing_percent,
+            ghost_note_prob,
+            syncopation_level,
+            velocity_mean,
+            velocity_std,
+        } = self;
+        Self {
+            tempo_min,
+            tempo_max,
+            tempo_avg,
+            swing_percent: swing_percent + 0.0,
+            ghost_note_prob: ghost_note_prob + 0.0,
+            syncopation_level: syncopation_level + 0.0,
+            velocity_mean: velocity_mean + 0.0,
+            velocity_std: velocity_std + 0.0,
+        }
+    }
+}
+
 impl TryFrom<DrumFeel> for QuantitativeParams {
     type Error = InvalidQuantitativeParams;
 
@@ -68,7 +94,7 @@ impl TryFrom<DrumFeel> for QuantitativeParams {
         require((0.0..=127.0).contains(&feel.velocity_std), "velocity_std", velocity);
 
         if violations.is_empty() {
-            Ok(Self(feel))
+            Ok(Self(feel.without_signed_zeros()))
         } else {
             Err(InvalidQuantitativeParams { violations })
         }
@@ -115,6 +141,14 @@ mod tests {
             })
             .err()
             .unwrap_or_default()
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        let params =
+            QuantitativeParams::try_from(DrumFeel { swing_percent: -0.0, ..POCKET }).unwrap();
+
+        assert!(params.feel().swing_percent.is_sign_positive());
     }
 
     #[test]

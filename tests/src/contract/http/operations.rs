@@ -1,0 +1,134 @@
+//! Operations: health, metrics, documentation, and what every answer carries.
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+
+use super::{ARTISTS, STATS, ensure_same, profile_path, saved, take};
+use crate::{
+    given::body,
+    http::{Problem, Request, artist},
+    service::Service,
+};
+
+/// Alive, ready, and how.
+pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
+    for path in ["/health/live", "/health/ready"] {
+        ensure_same(&service.ask(200, Request::get(path)).await?.json()?, &json!({"status": "ok"}))?;
+    }
+    let mut health = service.ask(200, Request::get("/health")).await?.json()?;
+
+    let latency = take(&mut health["database"], "latency_us")?;
+    ensure!(latency.as_u64().is_some_and(|latency| latency < 10_000_000), "{latency}");
+    let backend = format!("{:?}", service.store().backend()).to_lowercase();
+    ensure_same(&take(&mut health, "database")?, &json!({"state": "ok", "backend": backend}))?;
+    let pool = take(&mut health, "pool")?;
+    ensure!(pool["most"] == 10 && pool["active"].is_u64() && pool["idle"].is_u64(), "{pool}");
+    let version = take(&mut health, "version")?;
+    ensure!(version.as_str().is_some_and(|version| version.split('.').count() == 3), "{version}");
+    ensure_same(&health, &json!({"status": "ok", "redis": {"state": "not_configured"}}))
+}
+
+/// Without its database the service lives, is not ready, and says when to try again.
+pub async fn tells_that_the_database_is_gone(service: &Service) -> anyhow::Result<()> {
+    service.ask(201, Request::post(ARTISTS, json!({"name": "J Dilla"}))).await?;
+
+    service.store().close().await;
+
+    service.ask(200, Request::get("/health/live")).await?;
+    service.ask(503, Request::get("/health/ready")).await?;
+    let health = service.ask(503, Request::get("/health")).await?;
+    ensure!(health.at("/status")? == "unavailable" && health.at("/database/state")? == "unavailable");
+    for request in [
+        Request::get(artist("J Dilla", "")),
+        Request::get(profile_path()),
+        Request::put(profile_path(), body::profile()),
+        Request::get(STATS),
+        Request::get("/api/v1/similar/J%20Dilla"),
+    ] {
+        let answer = service.send(&request).await?;
+        let problem = Problem::read(answer, 503, "database_unavailable", &request)?;
+        ensure!(problem.answer.required("retry-after")?.parse::<u32>().is_ok());
+        ensure!(
+            problem.message()? == "the database cannot be reached or is overloaded; try again",
+            "{}",
+            problem.body
+        );
+    }
+    Ok(())
+}
+
+/// Counted by route, method and status; what a caller invents is no label.
+pub async fn counts_what_it_answers(service: &Service) -> anyhow::Result<()> {
+    for name in ["A", "B", "C"] {
+        service.refuse(404, "artist_not_found", Request::get(artist(name, ""))).await?;
+    }
+    service.refuse(404, "route_not_found", Request::get("/invented")).await?;
+
+    let metrics = service.ask(200, Request::get("/metrics")).await?;
+
+    ensure!(metrics.media_type() == Some("application/openmetrics-text"), "{metrics:?}");
+    let text = metrics.text()?;
+    let counted = r#"groovebase_http_requests_total{method="GET",route="/api/v1/artists/{artist}",status="404"} 3"#;
+    ensure!(text.lines().any(|line| line == counted), "{text}");
+    ensure!(text.contains("groovebase_http_request_duration_seconds_bucket{"), "{text}");
+    ensure!(text.contains(r#"groovebase_database_connections{state="most"} 10"#), "{text}");
+    ensure!(text.ends_with("# EOF\n") && !text.contains("invented"), "{text}");
+    Ok(())
+}
+
+/// The description, and a page to read it on.
+pub async fn describes_itself(service: &Service) -> anyhow::Result<()> {
+    let document = service.ask(200, Request::get("/openapi.json")).await?;
+    ensure!(document.text()? == api::openapi_json());
+
+    let moved = service.ask(308, Request::get("/docs")).await?;
+    let page = service.ask(200, Request::get(moved.required("location")?)).await?;
+    ensure!(page.media_type() == Some("text/html"), "{page:?}");
+    let page = page.text()?;
+    for file in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+        ensure!(page.contains(file), "{page}");
+        service.ask(200, Request::get(format!("/docs/{file}"))).await?;
+    }
+    let start = service.ask(200, Request::get("/docs/swagger-initializer.js")).await?;
+    ensure!(start.text()?.contains("/openapi.json"), "{start:?}");
+    Ok(())
+}
+
+/// A usable identity is echoed; any other is replaced by a new one, which differs each time.
+pub async fn every_answer_has_an_identity(service: &Service) -> anyhow::Result<()> {
+    let longest = "x".repeat(128);
+    for given in ["abc-123", "01890a5d-ac96-774b-bcce-b302099a8057", "!#~", &longest] {
+        for (status, path) in [(200, "/health/live"), (404, "/nowhere"), (404, "/api/v1/artists/A")] {
+            let answer = service.ask(status, Request::get(path).with("x-request-id", given)).await?;
+            ensure!(answer.required("x-request-id")? == given, "{answer:?}");
+        }
+    }
+    let mut made = Vec::new();
+    for unusable in ["", "two words", "naïve", &"x".repeat(129)] {
+        let request = Request::get("/health/live").with("x-request-id", unusable);
+        let answer = service.ask(200, request).await?;
+        made.push(answer.required("x-request-id")?.to_owned());
+    }
+    let answer = service.ask(200, Request::get("/health/live")).await?;
+    made.push(answer.required("x-request-id")?.to_owned());
+    ensure!(made.iter().all(|id| id.len() == 36), "{made:?}");
+    made.sort_unstable();
+    made.dedup();
+    ensure!(made.len() == 5, "{made:?}");
+    Ok(())
+}
+
+/// HEAD answers with the head of GET, and without a body.
+pub async fn a_head_has_no_body(service: &Service) -> anyhow::Result<()> {
+    saved(service, "J Dilla", body::profile()).await?;
+    for path in [profile_path(), artist("Nobody", "/profile"), STATS.to_owned()] {
+        let head = service.send(&Request::new("HEAD", &path)).await?;
+        let get = service.send(&Request::get(&path)).await?;
+        ensure!(head.status == get.status && head.text()?.is_empty(), "{head:?}");
+        ensure!(head.media_type() == get.media_type() && head.header("etag") == get.header("etag"));
+        let length = head.header("content-length").context("the length of what is left out")?;
+        // A problem holds the request's identity, which is of one length.
+        ensure!(length == get.required("content-length")?, "{head:?} {get:?}");
+    }
+    Ok(())
+}
