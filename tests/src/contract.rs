@@ -39,6 +39,7 @@ macro_rules! contracts {
             generations: {
                 returns_what_was_recorded, repeating_counts_nothing_twice, an_unknown_artist_stops_all,
                 history_neither_skips_nor_repeats, sums_are_exact, a_removed_artist_leaves_its_entries,
+                removal_beside_recording_loses_nothing,
             }
             bulk_load: {
                 loads_what_save_would, loading_again_changes_nothing, the_last_of_one_artist_stands,

@@ -53,8 +53,8 @@ pub fn check(request: &Request, answer: &Answer) -> anyhow::Result<()> {
         return Ok(());
     };
     let promised = promised.get(media_type);
-    let promised =
-        promised.with_context(|| format!("{method} {path} documents no {media_type} of {status}"))?;
+    let promised = promised
+        .with_context(|| format!("{method} {path} documents no {media_type} of {status}"))?;
     if media_type.ends_with("json") && !request.is_head() {
         let schema = promised.get("schema").context("a schema")?;
         let wrong = violations(schema, &answer.json()?);
@@ -89,9 +89,8 @@ impl Operation {
 
 /// The media types of a body, without their parameters, and what is said about each.
 pub fn content(body: &'static Value) -> impl Iterator<Item = (&'static str, &'static Value)> {
-    members(body.get("content")).map(|(media_type, about)| {
-        (media_type.split(';').next().unwrap_or_default().trim(), about)
-    })
+    members(body.get("content"))
+        .map(|(media_type, about)| (media_type.split(';').next().unwrap_or_default().trim(), about))
 }
 
 /// The members of an object of the document.

@@ -2,8 +2,8 @@
 
 use actix_web::{HttpServer, dev::ServerHandle, web};
 use anyhow::{Context, ensure};
-use domain::Version;
 use api::{app, command::export, state::State};
+use domain::Version;
 use storage::Store;
 
 use crate::{

@@ -10,7 +10,7 @@ use domain::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, LockType, OnConflict},
 };
 
 use crate::{
@@ -190,7 +190,8 @@ struct ProviderSums {
     nanos: Option<i64>,
 }
 
-/// The identities of the artists that some generations name.
+/// The identities of the artists that some generations name. None of them is removed before the transaction ends: in
+/// PostgreSQL by the lock, in SQLite because nobody else writes.
 async fn artist_ids(
     database: &impl ConnectionTrait,
     generations: &[NewGeneration],
@@ -205,6 +206,7 @@ async fn artist_ids(
             .select_only()
             .columns([artist::Column::NameKey, artist::Column::Id])
             .filter(artist::Column::NameKey.is_in(some.iter().map(|key| key.as_str())))
+            .lock(LockType::KeyShare)
             .into_tuple()
             .all(database)
             .await?;

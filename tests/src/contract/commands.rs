@@ -68,9 +68,13 @@ async fn stored_names(store: &Store) -> anyhow::Result<Vec<String>> {
 fn difficult_lines() -> anyhow::Result<String> {
     let mut input = String::new();
     for (seed, artist) in (0..).zip(given::DIFFICULT_NAMES) {
-        let mut line = body::changed(body::profile_with_embedding(seed)?, "/artist", json!(artist))?;
+        let mut line =
+            body::changed(body::profile_with_embedding(seed)?, "/artist", json!(artist))?;
         for (pointer, value) in [
-            ("/text_description", json!("Tab\t, \"quotes\", \\ and \u{2028}\nsecond line \u{1f941}")),
+            (
+                "/text_description",
+                json!("Tab\t, \"quotes\", \\ and \u{2028}\nsecond line \u{1f941}"),
+            ),
             ("/quantitative_params/tempo_min", json!(f64::MIN_POSITIVE)),
             ("/quantitative_params/ghost_note_prob", json!(0.1 + 0.2)),
             ("/quantitative_params/velocity_std", json!(-0.0)),
@@ -211,7 +215,10 @@ pub async fn every_kind_of_bad_line_is_told(fixture: &impl Fixture) -> anyhow::R
             with("/artist", json!("a\nb"))?,
             "/artist: an artist name must not hold control characters, this one has one at character 1",
         ),
-        (body::without(good.clone(), "/text_description")?.to_string(), "lacks the member 'text_description'"),
+        (
+            body::without(good.clone(), "/text_description")?.to_string(),
+            "lacks the member 'text_description'",
+        ),
         (
             with("/quantitative_params/tempo_min", json!(-1))?,
             "/quantitative_params/tempo_min: must be above 0 and at most 1000",
@@ -224,18 +231,24 @@ pub async fn every_kind_of_bad_line_is_told(fixture: &impl Fixture) -> anyhow::R
             with("/embedding", json!(vec![0.5; 383]))?,
             "/embedding: an embedding has 384 numbers, this one has 383",
         ),
-        (with("/embedding", json!(vec![0; 384]))?, "/embedding: an embedding must not be all zeros"),
         (
-            with("/embedding", json!([0.5, null]))?,
-            "/embedding/1: must be a number, not null",
+            with("/embedding", json!(vec![0; 384]))?,
+            "/embedding: an embedding must not be all zeros",
         ),
-        (with("/sources_count", json!({"papers": -1}))?, "/sources_count/papers: must be a whole number from 0 to 65535"),
+        (with("/embedding", json!([0.5, null]))?, "/embedding/1: must be a number, not null"),
+        (
+            with("/sources_count", json!({"papers": -1}))?,
+            "/sources_count/papers: must be a whole number from 0 to 65535",
+        ),
         (
             with("/sources", json!([{"source_type": "book", "url": "x"}]))?,
             "/sources/0/source_type: a source type is one of paper, article, audio, midi",
         ),
         (
-            with("/sources", json!([body::source("https://example.org/1"), {"source_type": "midi"}]))?,
+            with(
+                "/sources",
+                json!([body::source("https://example.org/1"), {"source_type": "midi"}]),
+            )?,
             "/sources/1: a source needs at least one of url, file_path and raw_content",
         ),
         (
@@ -259,7 +272,9 @@ pub async fn every_kind_of_bad_line_is_told(fixture: &impl Fixture) -> anyhow::R
 /// Members that mean nothing to an import are left out and counted, not refused.
 pub async fn unknown_members_are_noticed_once(fixture: &impl Fixture) -> anyhow::Result<()> {
     let with = |artist: &str, member: &str| {
-        anyhow::Ok(body::changed(serde_json::from_str(&line(artist)?)?, member, json!(1))?.to_string())
+        anyhow::Ok(
+            body::changed(serde_json::from_str(&line(artist)?)?, member, json!(1))?.to_string(),
+        )
     };
     let input = [
         with("A", "/genre")?,
@@ -281,7 +296,11 @@ pub async fn unknown_members_are_noticed_once(fixture: &impl Fixture) -> anyhow:
 /// As if each line were saved after the one before it, wherever batches end.
 pub async fn of_lines_for_one_artist_the_last_stands(fixture: &impl Fixture) -> anyhow::Result<()> {
     let described = |artist: &str, description: &str| {
-        let line = body::changed(serde_json::from_str(&line(artist)?)?, "/text_description", json!(description))?;
+        let line = body::changed(
+            serde_json::from_str(&line(artist)?)?,
+            "/text_description",
+            json!(description),
+        )?;
         anyhow::Ok(line.to_string())
     };
     let input = [

@@ -182,3 +182,46 @@ pub async fn a_removed_artist_leaves_its_entries(fixture: &impl Fixture) -> anyh
     ensure!(store.generations().history(id, None, Limit::new(1)?).await?.total == 0);
     Ok(())
 }
+
+/// While artists come and go, an entry is recorded or its artist is not known; there is no third answer.
+pub async fn removal_beside_recording_loses_nothing(fixture: &impl Fixture) -> anyhow::Result<()> {
+    const ROUNDS: usize = 40;
+    let store = fixture.store();
+    let remover = tokio::spawn({
+        let artists = store.artists();
+        async move {
+            for _ in 0..ROUNDS {
+                artists.find_or_create(&given::name("J Dilla")?).await?;
+                artists.remove(&given::key("J Dilla")?).await?;
+            }
+            anyhow::Ok(())
+        }
+    });
+    let recorders: Vec<_> = (0..4)
+        .map(|_| {
+            let generations = store.generations();
+            tokio::spawn(async move {
+                let mut recorded = 0;
+                for _ in 0..ROUNDS {
+                    let mut entry = given::generation("openai")?;
+                    entry.artist = Some(given::name("J Dilla")?);
+                    match generations.record(vec![entry]).await {
+                        Ok(_) => recorded += 1,
+                        Err(RepositoryError::UnknownArtist(_)) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                anyhow::Ok(recorded)
+            })
+        })
+        .collect();
+
+    let mut recorded = 0;
+    for recorder in recorders {
+        recorded += recorder.await??;
+    }
+    remover.await??;
+
+    ensure!(store.generations().statistics().await?.total_generations == recorded);
+    Ok(())
+}

@@ -60,9 +60,12 @@ fn take_id(body: &mut Value) -> anyhow::Result<String> {
 /// Takes a time out of a body and checks that it is one: RFC 3339 in UTC.
 fn take_time(body: &mut Value, name: &str) -> anyhow::Result<String> {
     let time = take_text(body, name)?;
-    let shape: String =
-        time.chars().map(|character| if character.is_ascii_digit() { '0' } else { character }).collect();
-    let fraction = shape.strip_prefix("0000-00-00T00:00:00").and_then(|rest| rest.strip_suffix('Z'));
+    let shape: String = time
+        .chars()
+        .map(|character| if character.is_ascii_digit() { '0' } else { character })
+        .collect();
+    let fraction =
+        shape.strip_prefix("0000-00-00T00:00:00").and_then(|rest| rest.strip_suffix('Z'));
     let fraction = fraction.with_context(|| format!("{time} is no time in UTC"))?;
     ensure!(fraction.trim_end_matches('0') == if fraction.is_empty() { "" } else { "." }, "{time}");
     Ok(time)

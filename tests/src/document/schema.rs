@@ -74,7 +74,12 @@ fn wrong_kind(schema: &serde_json::Map<String, Value>, value: &Value) -> Option<
     let kinds: Vec<&str> = match schema.get("type") {
         None => Vec::new(),
         Some(Value::String(kind)) => vec![kind],
-        kinds => kinds.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect(),
+        kinds => kinds
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect(),
     };
     let is = |kind: &&str| match *kind {
         "null" => value.is_null(),

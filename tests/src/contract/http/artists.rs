@@ -58,7 +58,8 @@ pub async fn finds_by_any_spelling_and_suggests(service: &Service) -> anyhow::Re
 
 /// Pages in the order of keys, each artist once, as each is shown alone.
 pub async fn lists_page_by_page(service: &Service) -> anyhow::Result<()> {
-    for name in ["tony allen", "AC/DC", "Мумий Тролль", "Beyoncé", "j dilla", "坂本龍一", "!!!"] {
+    for name in ["tony allen", "AC/DC", "Мумий Тролль", "Beyoncé", "j dilla", "坂本龍一", "!!!"]
+    {
         service.ask(201, Request::post(ARTISTS, json!({"name": name}))).await?;
     }
     let in_order = ["!!!", "AC/DC", "Beyoncé", "j dilla", "tony allen", "Мумий Тролль", "坂本龍一"];
@@ -106,7 +107,8 @@ pub async fn lists_what_is_asked_for(service: &Service) -> anyhow::Result<()> {
 /// The artist goes with everything but the account.
 pub async fn removes_all_but_the_account(service: &Service) -> anyhow::Result<()> {
     saved(service, "J Dilla", body::profile_with_embedding(1)?).await?;
-    let source = Request::post(artist("J Dilla", "/sources"), body::source("https://example.org/1"));
+    let source =
+        Request::post(artist("J Dilla", "/sources"), body::source("https://example.org/1"));
     service.ask(201, source).await?;
     let generation = Request::post(GENERATIONS, body::generation_of("J Dilla")?);
     let recorded = service.ask(201, generation).await?;

@@ -57,12 +57,9 @@ pub async fn what_is_no_json(service: &Service) -> anyhow::Result<()> {
 /// JSON of another kind is told so.
 pub async fn what_is_no_object(service: &Service) -> anyhow::Result<()> {
     saved(service, "J Dilla", body::profile()).await?;
-    for (json, kind) in [
-        ("null", "null"),
-        ("7", "a number"),
-        ("\"J Dilla\"", "a string"),
-        ("true", "a boolean"),
-    ] {
+    for (json, kind) in
+        [("null", "null"), ("7", "a number"), ("\"J Dilla\"", "a string"), ("true", "a boolean")]
+    {
         for operation in operations() {
             let request = operation.json(json);
             let problem = service.refuse(400, "invalid_body", request).await?;
@@ -83,7 +80,11 @@ pub async fn a_member_given_twice(service: &Service) -> anyhow::Result<()> {
     saved(service, "J Dilla", body::profile()).await?;
     let [put, post_artist, _, post_generation] = operations();
     let twice = |body: &serde_json::Value, member: &str| {
-        body.to_string().replacen(&format!("\"{member}\":"), &format!("\"{member}\":1,\"{member}\":"), 1)
+        body.to_string().replacen(
+            &format!("\"{member}\":"),
+            &format!("\"{member}\":1,\"{member}\":"),
+            1,
+        )
     };
     let profile = body::profile();
     for (operation, json, pointer) in [
@@ -121,7 +122,8 @@ pub async fn too_large(service: &Service) -> anyhow::Result<()> {
         let problem = service.refuse(413, "payload_too_large", request).await?;
         ensure!(problem.message()? == "a body has at most 1048576 bytes");
     }
-    let chunked = Request::new("POST", ARTISTS).json_in_chunks(padded(LIMIT + 1).as_bytes(), 65_536);
+    let chunked =
+        Request::new("POST", ARTISTS).json_in_chunks(padded(LIMIT + 1).as_bytes(), 65_536);
     service.refuse(413, "payload_too_large", chunked).await?;
     let largest = Request::new("POST", ARTISTS).json_in_chunks(padded(LIMIT).as_bytes(), 65_536);
     service.ask(201, largest).await?;
@@ -148,7 +150,9 @@ pub async fn not_declared_as_json(service: &Service) -> anyhow::Result<()> {
         let problem = service.refuse(415, "unsupported_media_type", compressed).await?;
         ensure!(problem.message()? == "the body must not be compressed", "{}", problem.body);
     }
-    for declared in ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"] {
+    for declared in
+        ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"]
+    {
         let request = Request::new("POST", ARTISTS).with("content-type", declared);
         let request = request.body(json!({"name": "J Dilla"}).to_string());
         service.ask(200, request).await?;

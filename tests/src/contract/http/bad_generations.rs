@@ -4,11 +4,7 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 use super::{GENERATIONS, saved};
-use crate::{
-    given::body,
-    http::Request,
-    service::Service,
-};
+use crate::{given::body, http::Request, service::Service};
 
 /// Members that are missing, unknown, or of the wrong kind.
 pub async fn members_of_the_wrong_kind(service: &Service) -> anyhow::Result<()> {
@@ -16,7 +12,11 @@ pub async fn members_of_the_wrong_kind(service: &Service) -> anyhow::Result<()> 
 
     let with = |pointer: &str, value: Value| body::changed(body::generation(), pointer, value);
     for (body, place, detail) in [
-        (body::without(body::generation(), "/provider_used")?, "", "lacks the member 'provider_used'"),
+        (
+            body::without(body::generation(), "/provider_used")?,
+            "",
+            "lacks the member 'provider_used'",
+        ),
         (
             body::without(body::generation(), "/generation_time_ms")?,
             "",
@@ -30,7 +30,11 @@ pub async fn members_of_the_wrong_kind(service: &Service) -> anyhow::Result<()> 
         (with("/tokens_used", json!(-1))?, "/tokens_used", WHOLE),
         (with("/tokens_used", json!("many"))?, "/tokens_used", "must be a number, not a string"),
         (with("/output_files", json!("a.mid"))?, "/output_files", "must be an array, not a string"),
-        (with("/output_files", json!(["a.mid", 7]))?, "/output_files/1", "must be a string, not a number"),
+        (
+            with("/output_files", json!(["a.mid", 7]))?,
+            "/output_files/1",
+            "must be a string, not a number",
+        ),
         (with("/cost", json!(1))?, "/cost", "is not a known member"),
     ] {
         let problem = service.refuse(400, "invalid_body", Request::post(GENERATIONS, body)).await?;
@@ -70,7 +74,8 @@ pub async fn one_bad_entry_stops_all(service: &Service) -> anyhow::Result<()> {
     ])?;
 
     let batch = json!([good, stranger, good]);
-    let problem = service.refuse(404, "artist_not_found", Request::post(GENERATIONS, batch)).await?;
+    let problem =
+        service.refuse(404, "artist_not_found", Request::post(GENERATIONS, batch)).await?;
     problem.names(&[("/1/artist", "is not known")])?;
     ensure!(problem.message()? == "Artist 'J Dila' not found in database", "{}", problem.body);
     ensure!(problem.suggestions() == ["J Dilla"], "{}", problem.body);
@@ -87,7 +92,8 @@ pub async fn too_few_and_too_many(service: &Service) -> anyhow::Result<()> {
         (1_001, "must hold 1 to 1000 entries, not 1001"),
     ] {
         let batch = json!(vec![body::generation(); count]);
-        let problem = service.refuse(400, "invalid_body", Request::post(GENERATIONS, batch)).await?;
+        let problem =
+            service.refuse(400, "invalid_body", Request::post(GENERATIONS, batch)).await?;
         problem.names(&[("", detail)])?;
     }
     // However much is wrong, the answer stays short.

@@ -20,7 +20,9 @@ pub async fn limits(service: &Service) -> anyhow::Result<()> {
     ] {
         let range = format!("limit must be a whole number from 1 to {most}");
         let above = (most + 1).to_string();
-        for wrong in ["0", &above, "abc", "-1", "", "1.5", "1e1", "%20", "65536", "99999999999999999999"] {
+        for wrong in
+            ["0", &above, "abc", "-1", "", "1.5", "1e1", "%20", "65536", "99999999999999999999"]
+        {
             let request = Request::get(format!("{target}?limit={wrong}"));
             let problem = service.refuse(400, "invalid_parameter", request).await?;
             problem.names(&[("limit", &range)])?;
@@ -53,7 +55,10 @@ pub async fn values(service: &Service) -> anyhow::Result<()> {
     ] {
         let problem = service.refuse(400, "invalid_parameter", Request::get(target)).await?;
         let errors = problem.body["errors"].as_array().cloned().unwrap_or_default();
-        ensure!(errors.len() == 1 && errors.iter().all(|it| it["parameter"] == parameter), "{errors:?}");
+        ensure!(
+            errors.len() == 1 && errors.iter().all(|it| it["parameter"] == parameter),
+            "{errors:?}"
+        );
     }
     service.refuse(400, "invalid_parameter", Request::get(format!("{ARTISTS}?q=%FF"))).await?;
     Ok(())

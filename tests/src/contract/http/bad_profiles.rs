@@ -120,12 +120,14 @@ pub async fn members_of_the_wrong_kind(service: &Service) -> anyhow::Result<()> 
     }
     for value in [json!(""), json!("  \n")] {
         let body = body::changed(body::profile(), "/text_description", value)?;
-        let problem = service.refuse(400, "invalid_body", Request::put(profile_path(), body)).await?;
+        let problem =
+            service.refuse(400, "invalid_body", Request::put(profile_path(), body)).await?;
         ensure!(problem.message()?.starts_with("/text_description: "), "{}", problem.body);
     }
     for value in [json!({"a": 1}), json!("a.mid")] {
         let body = body::changed(body::profile(), "/midi_templates", value)?;
-        let problem = service.refuse(400, "invalid_body", Request::put(profile_path(), body)).await?;
+        let problem =
+            service.refuse(400, "invalid_body", Request::put(profile_path(), body)).await?;
         ensure!(problem.message()?.starts_with("/midi_templates: "), "{}", problem.body);
     }
     let long = json!("x".repeat(100_001));

@@ -23,9 +23,13 @@ pub async fn whoever_has_the_profile_is_told_so(service: &Service) -> anyhow::Re
     let other_tag = other_tag.required("etag")?;
     let get = |known: &str| Request::get(profile_path()).with("if-none-match", known);
 
-    for known in [tag, &format!("W/{tag}"), "*", &format!("\"0\", {tag}"), &format!("\"0\",{tag}")] {
+    for known in [tag, &format!("W/{tag}"), "*", &format!("\"0\", {tag}"), &format!("\"0\",{tag}")]
+    {
         let unchanged = service.ask(304, get(known)).await?;
-        ensure!(unchanged.required("etag")? == tag && unchanged.text()?.is_empty(), "{unchanged:?}");
+        ensure!(
+            unchanged.required("etag")? == tag && unchanged.text()?.is_empty(),
+            "{unchanged:?}"
+        );
     }
     let two_lines = get("\"0\"").with("if-none-match", tag);
     service.ask(304, two_lines).await?;
@@ -48,16 +52,12 @@ pub async fn a_write_can_insist_on_a_version(service: &Service) -> anyhow::Resul
     let old = made.required("etag")?;
     let replaced = service.ask(200, Request::put(profile_path(), other_profile()?)).await?;
     let tag = replaced.required("etag")?;
-    let put = |demanded: &str| {
-        Request::put(profile_path(), body::profile()).with("if-match", demanded)
-    };
+    let put =
+        |demanded: &str| Request::put(profile_path(), body::profile()).with("if-match", demanded);
 
     let weak = format!("W/{tag}");
     for demanded in [old, "\"0\"", "\"word\"", &weak, "\"0\", \"1\""] {
-        for request in [
-            put(demanded),
-            Request::delete(profile_path()).with("if-match", demanded),
-        ] {
+        for request in [put(demanded), Request::delete(profile_path()).with("if-match", demanded)] {
             let problem = service.refuse(412, "version_mismatch", request).await?;
             ensure!(problem.body.get("current_version") == replaced.json()?.get("version"));
         }
@@ -71,7 +71,8 @@ pub async fn a_write_can_insist_on_a_version(service: &Service) -> anyhow::Resul
 
     let next = service.ask(200, put(tag)).await?;
     let next = service.ask(200, put(&format!("\"0\", {}", next.required("etag")?))).await?;
-    let next = service.ask(200, put(&format!("\"0\"")).with("if-match", next.required("etag")?)).await?;
+    let next =
+        service.ask(200, put(&format!("\"0\"")).with("if-match", next.required("etag")?)).await?;
     ensure!(next.status == 200);
     let next = service.ask(200, put("*")).await?;
     let delete = Request::delete(profile_path()).with("if-match", next.required("etag")?);
@@ -81,7 +82,9 @@ pub async fn a_write_can_insist_on_a_version(service: &Service) -> anyhow::Resul
 }
 
 /// The tag of the representation with the embedding stands for the same version.
-pub async fn the_tag_with_the_embedding_is_good_for_a_write(service: &Service) -> anyhow::Result<()> {
+pub async fn the_tag_with_the_embedding_is_good_for_a_write(
+    service: &Service,
+) -> anyhow::Result<()> {
     saved(service, "J Dilla", body::profile_with_embedding(1)?).await?;
     let shown = Request::get(format!("{}?include=embedding", profile_path()));
     let shown = service.ask(200, shown).await?;

@@ -3,7 +3,9 @@
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::{ARTISTS, GENERATIONS, STATS, ensure_same, pages, saved, take, take_id, take_time, texts};
+use super::{
+    ARTISTS, GENERATIONS, STATS, ensure_same, pages, saved, take, take_id, take_time, texts,
+};
 use crate::{
     given::body,
     http::{Request, artist},
@@ -102,7 +104,8 @@ pub async fn lists_page_by_page(service: &Service) -> anyhow::Result<()> {
     for minute in 0..12 {
         // Two of each time, recorded in another order than they were made.
         let time = format!("2026-11-21T08:{:02}:00Z", (minute * 5) % 12 / 2);
-        let generation = body::changed(body::generation_of("J Dilla")?, "/created_at", json!(time))?;
+        let generation =
+            body::changed(body::generation_of("J Dilla")?, "/created_at", json!(time))?;
         service.ask(201, Request::post(GENERATIONS, generation)).await?;
     }
     service.ask(201, Request::post(GENERATIONS, body::generation_of("somebody else")?)).await?;
@@ -121,7 +124,10 @@ pub async fn lists_page_by_page(service: &Service) -> anyhow::Result<()> {
         ensure!(ids.len() == 12, "{ids:?}");
     }
     let first = service.ask(200, Request::get(target)).await?;
-    ensure!(first.at("/history")?.as_array().map(Vec::len) == Some(10), "ten unless told otherwise");
+    ensure!(
+        first.at("/history")?.as_array().map(Vec::len) == Some(10),
+        "ten unless told otherwise"
+    );
     ensure!(first.at("/total_generations")? == 12);
     Ok(())
 }

@@ -16,7 +16,8 @@ use crate::{
 /// Names as somebody types them, and as they are shown.
 fn names() -> Vec<String> {
     let longest = "長".repeat(255);
-    let more = [".", "...", "%2F", "%", "+", " a + b ", "a//b", "?", "#", "NULL", "\u{202e}txt", "ﬁ"];
+    let more =
+        [".", "...", "%2F", "%", "+", " a + b ", "a//b", "?", "#", "NULL", "\u{202e}txt", "ﬁ"];
     given::DIFFICULT_NAMES.into_iter().chain(more).map(str::to_owned).chain([longest]).collect()
 }
 

@@ -13,7 +13,10 @@ use crate::{
 /// Alive, ready, and how.
 pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
     for path in ["/health/live", "/health/ready"] {
-        ensure_same(&service.ask(200, Request::get(path)).await?.json()?, &json!({"status": "ok"}))?;
+        ensure_same(
+            &service.ask(200, Request::get(path)).await?.json()?,
+            &json!({"status": "ok"}),
+        )?;
     }
     let mut health = service.ask(200, Request::get("/health")).await?.json()?;
 
@@ -37,7 +40,9 @@ pub async fn tells_that_the_database_is_gone(service: &Service) -> anyhow::Resul
     service.ask(200, Request::get("/health/live")).await?;
     service.ask(503, Request::get("/health/ready")).await?;
     let health = service.ask(503, Request::get("/health")).await?;
-    ensure!(health.at("/status")? == "unavailable" && health.at("/database/state")? == "unavailable");
+    ensure!(
+        health.at("/status")? == "unavailable" && health.at("/database/state")? == "unavailable"
+    );
     for request in [
         Request::get(artist("J Dilla", "")),
         Request::get(profile_path()),
@@ -98,8 +103,10 @@ pub async fn describes_itself(service: &Service) -> anyhow::Result<()> {
 pub async fn every_answer_has_an_identity(service: &Service) -> anyhow::Result<()> {
     let longest = "x".repeat(128);
     for given in ["abc-123", "01890a5d-ac96-774b-bcce-b302099a8057", "!#~", &longest] {
-        for (status, path) in [(200, "/health/live"), (404, "/nowhere"), (404, "/api/v1/artists/A")] {
-            let answer = service.ask(status, Request::get(path).with("x-request-id", given)).await?;
+        for (status, path) in [(200, "/health/live"), (404, "/nowhere"), (404, "/api/v1/artists/A")]
+        {
+            let answer =
+                service.ask(status, Request::get(path).with("x-request-id", given)).await?;
             ensure!(answer.required("x-request-id")? == given, "{answer:?}");
         }
     }

@@ -58,7 +58,9 @@ pub async fn follows_every_change(service: &Service) -> anyhow::Result<()> {
     };
 
     ensure!(names().await? == "a B c");
-    service.ask(200, Request::put("/api/v1/artists/a/profile", body::profile_with_embedding(9)?)).await?;
+    service
+        .ask(200, Request::put("/api/v1/artists/a/profile", body::profile_with_embedding(9)?))
+        .await?;
     ensure!(names().await? == "B c a");
     service.ask(204, Request::delete("/api/v1/artists/b")).await?;
     ensure!(names().await? == "c a");

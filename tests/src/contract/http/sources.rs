@@ -23,11 +23,13 @@ pub async fn adds_one_or_many(service: &Service) -> anyhow::Result<()> {
         {"source_type": "paper", "raw_content": "On the beat", "confidence": 1},
     ]);
 
-    let one = service.ask(201, Request::post(&target, body::source("https://example.org/1"))).await?;
+    let one =
+        service.ask(201, Request::post(&target, body::source("https://example.org/1"))).await?;
     let many = service.ask(201, Request::post(&target, others)).await?;
 
     let listed = service.ask(200, Request::get(&target)).await?.json()?;
-    let expected = [vec![one.json()?], many.json()?.as_array().cloned().unwrap_or_default()].concat();
+    let expected =
+        [vec![one.json()?], many.json()?.as_array().cloned().unwrap_or_default()].concat();
     ensure_same(
         &listed,
         &json!({"artist": "J Dilla", "sources": expected.clone(), "next_cursor": null}),

@@ -39,7 +39,8 @@ pub async fn saves_and_replaces(service: &Service) -> anyhow::Result<()> {
 
 /// A save makes the artist, who shows what the profile says of confidence and sources, and is cached.
 pub async fn a_save_updates_the_artist(service: &Service) -> anyhow::Result<()> {
-    let made = service.ask(201, Request::post(ARTISTS, json!({"name": "J Dilla"}))).await?.json()?;
+    let made =
+        service.ask(201, Request::post(ARTISTS, json!({"name": "J Dilla"}))).await?.json()?;
 
     let profile = saved(service, "J DILLA", body::profile()).await?.json()?;
 
