@@ -79,11 +79,15 @@ impl Dialect {
         self.column(name, "double precision", "REAL")
     }
 
-    /// A count, zero unless given. SQLite's integers have 64 bits, so the upper bound is spelled out
-    /// to be the same.
-    pub(crate) fn count(self, name: impl IntoIden, constraint: &'static str) -> ColumnDef {
+    /// A count up to `most`, zero unless given.
+    pub(crate) fn count(
+        self,
+        name: impl IntoIden,
+        most: u32,
+        constraint: &'static str,
+    ) -> ColumnDef {
         let name = name.into_iden();
-        let check = Expr::cust(format!("{name} BETWEEN 0 AND 2147483647"));
+        let check = Expr::cust(format!("{name} BETWEEN 0 AND {most}"));
         self.column(name, "integer", "INTEGER")
             .not_null()
             .default(0)

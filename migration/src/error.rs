@@ -55,6 +55,14 @@ pub enum MigrationError {
     /// No schema on the search path exists.
     #[error("no schema on the search path exists")]
     NoSchema,
+    /// The database cannot keep every name.
+    #[error(
+        "database is encoded in {encoding}, it must be UTF8: make it with `CREATE DATABASE … ENCODING 'UTF8'`"
+    )]
+    NotUtf8 {
+        /// The encoding it has, as PostgreSQL names it.
+        encoding: String,
+    },
     /// There is something in the database, and consent was given for an empty one only.
     #[error("database is not empty, it has the tables {}", tables.join(", "))]
     NotEmpty {

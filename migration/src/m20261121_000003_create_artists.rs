@@ -4,6 +4,9 @@ use sea_orm_migration::prelude::*;
 
 use crate::column::Dialect;
 
+/// The most sources of all four kinds together: what 16 bits count, of each.
+const MOST_SOURCES: u32 = 4 * 65_535;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -56,7 +59,7 @@ fn artists(dialect: Dialect) -> TableCreateStatement {
         // The key without diacritics, for search only: artists may share it.
         .col(dialect.text(Artists::NameSearch).not_null())
         .col(dialect.text(Artists::ResearchStatus).not_null().default("pending"))
-        .col(dialect.count(Artists::SourcesCount, "ck_artists_sources_count"))
+        .col(dialect.count(Artists::SourcesCount, MOST_SOURCES, "ck_artists_sources_count"))
         .col(dialect.double(Artists::ConfidenceScore).not_null().default(0.0))
         // The triggers of `track_versions` set it, whatever a statement says.
         .col(dialect.bigint(Artists::Version).not_null().default(0))

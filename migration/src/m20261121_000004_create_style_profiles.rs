@@ -4,6 +4,9 @@ use sea_orm_migration::prelude::*;
 
 use crate::column::Dialect;
 
+/// The most sources of one kind: what 16 bits count, as the service does.
+const MOST_SOURCES: u32 = 65_535;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -48,10 +51,26 @@ fn style_profiles(dialect: Dialect) -> TableCreateStatement {
                 .default("[]"),
         )
         .col(dialect.double(StyleProfiles::ConfidenceScore).not_null())
-        .col(dialect.count(StyleProfiles::SourcesPapers, "ck_style_profiles_sources_papers"))
-        .col(dialect.count(StyleProfiles::SourcesArticles, "ck_style_profiles_sources_articles"))
-        .col(dialect.count(StyleProfiles::SourcesAudio, "ck_style_profiles_sources_audio"))
-        .col(dialect.count(StyleProfiles::SourcesMidi, "ck_style_profiles_sources_midi"))
+        .col(dialect.count(
+            StyleProfiles::SourcesPapers,
+            MOST_SOURCES,
+            "ck_style_profiles_sources_papers",
+        ))
+        .col(dialect.count(
+            StyleProfiles::SourcesArticles,
+            MOST_SOURCES,
+            "ck_style_profiles_sources_articles",
+        ))
+        .col(dialect.count(
+            StyleProfiles::SourcesAudio,
+            MOST_SOURCES,
+            "ck_style_profiles_sources_audio",
+        ))
+        .col(dialect.count(
+            StyleProfiles::SourcesMidi,
+            MOST_SOURCES,
+            "ck_style_profiles_sources_midi",
+        ))
         .col(dialect.time(StyleProfiles::CreatedAt))
         .col(dialect.time(StyleProfiles::UpdatedAt))
         .primary_key(Index::create().name("pk_style_profiles").col(StyleProfiles::Id))

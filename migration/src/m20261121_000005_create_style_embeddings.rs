@@ -13,14 +13,15 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let dialect = Dialect::of(manager.get_database_backend());
         let mut embedding = ColumnDef::new(StyleEmbeddings::Embedding);
-        if dialect.is_postgres() {
-            embedding.custom("vector(384)");
-        } else {
+        // A vector without a length has no direction, and one search that met it would fail.
+        let condition = dialect.pick(
+            "vector_norm(embedding) BETWEEN 1e-15 AND 1e15",
             // 384 little-endian `f32`.
-            embedding
-                .custom("BLOB")
-                .check(("ck_style_embeddings_embedding", Expr::cust("length(embedding) = 1536")));
-        }
+            "length(embedding) = 1536 AND embedding <> zeroblob(1536)",
+        );
+        embedding
+            .custom(dialect.pick("vector(384)", "BLOB"))
+            .check(("ck_style_embeddings_embedding", Expr::cust(condition)));
         let mut table = Table::create();
         table
             .table(StyleEmbeddings::Table)

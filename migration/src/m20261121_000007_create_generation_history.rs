@@ -92,9 +92,10 @@ fn generation_history(dialect: Dialect) -> TableCreateStatement {
         );
     for (constraint, condition) in [
         ("ck_generation_history_provider_used", "length(provider_used) BETWEEN 1 AND 50"),
-        ("ck_generation_history_generation_time_ms", "generation_time_ms >= 0"),
-        ("ck_generation_history_tokens_used", "tokens_used >= 0"),
-        ("ck_generation_history_cost", "cost >= 0"),
+        ("ck_generation_history_generation_time_ms", "generation_time_ms BETWEEN 0 AND 4294967295"),
+        ("ck_generation_history_tokens_used", "tokens_used BETWEEN 0 AND 4294967295"),
+        // A million dollars, so that no sum of a believable number of rows leaves 64 bits.
+        ("ck_generation_history_cost", "cost BETWEEN 0 AND 1000000000000000"),
     ] {
         table.check((constraint, Expr::cust(condition)));
     }

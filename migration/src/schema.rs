@@ -203,6 +203,7 @@ async fn up(
     transaction: &DatabaseTransaction,
     steps: Option<u32>,
 ) -> Result<Vec<String>, MigrationError> {
+    refuse_other_encodings(transaction).await?;
     let pending = status(transaction).await?.into_iter().filter(|it| !it.applied);
     let limit = steps.map_or(usize::MAX, |steps| usize::try_from(steps).unwrap_or(usize::MAX));
     let mut applied = Vec::new();
@@ -216,6 +217,19 @@ async fn up(
         applied.push(name);
     }
     Ok(applied)
+}
+
+/// Names are Unicode. SQLite has no other text here: drivers write UTF-8.
+async fn refuse_other_encodings(transaction: &DatabaseTransaction) -> Result<(), MigrationError> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let query = Statement::from_string(DbBackend::Postgres, "SHOW server_encoding");
+    let row = transaction.query_one_raw(query).await?;
+    match row.map(|row| row.try_get_by_index::<String>(0)).transpose()? {
+        Some(encoding) if encoding != "UTF8" => Err(MigrationError::NotUtf8 { encoding }),
+        _ => Ok(()),
+    }
 }
 
 /// Says what the failure of one change means. The change was rolled back to its savepoint, so the

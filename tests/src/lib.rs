@@ -5,4 +5,5 @@ pub mod document;
 pub mod fixture;
 pub mod given;
 pub mod http;
+pub mod program;
 pub mod service;

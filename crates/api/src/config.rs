@@ -19,6 +19,9 @@ pub use error::{ConfigurationError, Origin};
 pub use reference::configuration_reference;
 pub use sources::Surroundings;
 
+/// Far more connections than a database server takes, and few enough to count.
+const MOST_CONNECTIONS: i64 = 10_000;
+
 /// The data layer for AI music generation: style profiles, similar artists and an account of every generation.
 #[derive(Debug, Parser)]
 #[command(name = "groovebase", version, max_term_width = 100)]
@@ -100,11 +103,12 @@ pub struct DatabaseSettings {
         global = true,
         value_name = "COUNT",
         env = "GROOVEBASE_DATABASE_POOL_KEPT",
-        default_value = "10"
+        default_value = "10",
+        value_parser = clap::value_parser!(u32).range(..=MOST_CONNECTIONS)
     )]
     pub database_pool_kept: u32,
     /// How many connections are open at most.
-    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_DATABASE_POOL_MOST", default_value = "30", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_DATABASE_POOL_MOST", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=MOST_CONNECTIONS))]
     pub database_pool_most: u32,
     /// How long a request waits for a connection, in milliseconds.
     #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_DATABASE_ACQUIRE_TIMEOUT_MS", default_value = "5000", value_parser = clap::value_parser!(u64).range(1..))]

@@ -19,7 +19,7 @@ pub(crate) struct SeaBulkLoad(pub(crate) Store);
 #[async_trait]
 impl BulkLoad for SeaBulkLoad {
     async fn load(&self, batch: Vec<ProfileRecord>) -> Result<BulkCounts, RepositoryError> {
-        let (batch, overruled) = last_of_each_artist(batch);
+        let (batch, merged) = one_for_each_artist(batch);
         // What was loaded already is left alone, so repeating changes nothing.
         let mut counts = self
             .0
@@ -34,7 +34,7 @@ impl BulkLoad for SeaBulkLoad {
                 }
             })
             .await?;
-        counts.unchanged += overruled;
+        counts.unchanged += merged;
         Ok(counts)
     }
 
@@ -54,23 +54,37 @@ impl BulkLoad for SeaBulkLoad {
     }
 }
 
-/// The records that stand, and how many were overruled by a later one.
-fn last_of_each_artist(batch: Vec<ProfileRecord>) -> (Vec<ProfileRecord>, u64) {
+/// One record for each artist, which says what saving them one after the other would leave, and how many others were
+/// merged into it.
+fn one_for_each_artist(batch: Vec<ProfileRecord>) -> (Vec<ProfileRecord>, u64) {
     let all = batch.len();
-    let last: HashMap<ArtistKey, usize> = batch
-        .iter()
-        .enumerate()
-        .map(|(index, record)| (record.artist().key().clone(), index))
-        .collect();
-    let mut index = 0;
-    let standing: Vec<ProfileRecord> = batch
-        .into_iter()
-        .filter(|record| {
-            let stands = last.get(record.artist().key()) == Some(&index);
-            index += 1;
-            stands
-        })
-        .collect();
-    let overruled = all - standing.len();
-    (standing, overruled as u64)
+    let mut merged: Vec<ProfileRecord> = Vec::with_capacity(all);
+    let mut places: HashMap<ArtistKey, usize> = HashMap::with_capacity(all);
+    for record in batch {
+        let place = *places.entry(record.artist().key().clone()).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some(earlier) => merge(earlier, record),
+            None => merged.push(record),
+        }
+    }
+    let others = all - merged.len();
+    (merged, others as u64)
+}
+
+/// The later profile stands, under the name that came first; sources add up.
+fn merge(earlier: &mut ProfileRecord, later: ProfileRecord) {
+    let name = earlier.artist().clone();
+    match (earlier, later) {
+        (
+            ProfileRecord::Artist { artist: _, sources }
+            | ProfileRecord::Profile { profile: _, sources },
+            ProfileRecord::Artist { artist: _, sources: more },
+        ) => sources.extend(more),
+        (earlier, ProfileRecord::Profile { mut profile, sources: more }) => {
+            profile.artist = name;
+            let mut sources = earlier.sources().to_vec();
+            sources.extend(more);
+            *earlier = ProfileRecord::Profile { profile, sources };
+        }
+    }
 }

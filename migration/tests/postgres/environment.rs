@@ -32,6 +32,29 @@ async fn says_which_statement_a_superuser_has_to_run() {
 }
 
 #[tokio::test]
+async fn refuses_a_database_that_cannot_keep_every_name() {
+    with_database(|database| async move {
+        let name = format!("{}_ascii", database.role);
+        let create =
+            format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+        database.admin.run(&create).await;
+        let mut url = database.url.clone();
+        url.set_path(&name);
+
+        let schema = Schema::connect(url.as_str()).await.unwrap();
+        let error = schema.up(None).await.unwrap_err();
+        schema.close().await.unwrap();
+        database.admin.run(&format!("DROP DATABASE {name}")).await;
+
+        assert!(
+            matches!(&error, MigrationError::NotUtf8 { encoding } if encoding == "SQL_ASCII"),
+            "{error:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn says_that_an_extension_is_out_of_reach() {
     with_database(|database| async move {
         database.admin.run("CREATE SCHEMA elsewhere").await;

@@ -13,7 +13,7 @@ pub(crate) async fn accepts_valid_rows(store: Store) {
 
     // The limits themselves, and what may be missing.
     for (table, changes) in [
-        ("artists", "confidence_score = 1, sources_count = 2147483647"),
+        ("artists", "confidence_score = 1, sources_count = 262140"),
         ("artists", "confidence_score = 0"),
         ("artists", "research_status = 'failed'"),
         ("style_profiles", "tempo_min = 1000, tempo_avg = 1000, tempo_max = 1000"),
@@ -24,7 +24,7 @@ pub(crate) async fn accepts_valid_rows(store: Store) {
         ("research_sources", "confidence = NULL, extracted_data = NULL, raw_content = ''"),
         ("research_sources", "source_type = 'midi', url = 'https://example.org'"),
         ("generation_history", "artist_id = NULL, tokens_used = NULL, cost = NULL"),
-        ("generation_history", "cost = 9223372036854775807, generation_time_ms = 0"),
+        ("generation_history", "cost = 1000000000000000, generation_time_ms = 4294967295"),
     ] {
         assert_eq!(store.run(&format!("UPDATE {table} SET {changes}")).await, 1);
     }
@@ -108,12 +108,14 @@ const REFUSED: &[Refused] = &[
     ("style_profiles", "sources_articles", "-1", "ck_style_profiles_sources_articles", "ck_style_profiles_sources_articles"),
     ("style_profiles", "sources_audio", "-1", "ck_style_profiles_sources_audio", "ck_style_profiles_sources_audio"),
     ("style_profiles", "sources_midi", "-1", "ck_style_profiles_sources_midi", "ck_style_profiles_sources_midi"),
+    ("style_profiles", "sources_midi", "65536", "ck_style_profiles_sources_midi", "ck_style_profiles_sources_midi"),
     ("style_profiles", "sources_midi", "NULL", "null value", "NOT NULL"),
     ("style_profiles", "created_at", "NULL", "null value", "NOT NULL"),
     ("style_profiles", "updated_at", "NULL", "null value", "NOT NULL"),
     ("style_embeddings", "artist_id", "NULL", "null value", "NOT NULL"),
     ("style_embeddings", "artist_id", "UNKNOWN", "fk_style_embeddings_artist_id", "FOREIGN KEY"),
     ("style_embeddings", "embedding", "NULL", "null value", "NOT NULL"),
+    ("style_embeddings", "embedding", "ZERO", "ck_style_embeddings_embedding", "ck_style_embeddings_embedding"),
     ("style_embeddings", "embedding", "SHORT", "expected 384 dimensions", "ck_style_embeddings_embedding"),
     ("research_sources", "artist_id", "NULL", "null value", "NOT NULL"),
     ("research_sources", "artist_id", "UNKNOWN", "fk_research_sources_artist_id", "FOREIGN KEY"),
@@ -129,6 +131,9 @@ const REFUSED: &[Refused] = &[
     ("generation_history", "provider_used", "'123456789 123456789 123456789 123456789 123456789 1'", "character varying(50)", "ck_generation_history_provider_used"),
     ("generation_history", "generation_time_ms", "NULL", "null value", "NOT NULL"),
     ("generation_history", "generation_time_ms", "-1", "ck_generation_history_generation_time_ms", "ck_generation_history_generation_time_ms"),
+    ("generation_history", "generation_time_ms", "4294967296", "ck_generation_history_generation_time_ms", "ck_generation_history_generation_time_ms"),
+    ("generation_history", "tokens_used", "4294967296", "ck_generation_history_tokens_used", "ck_generation_history_tokens_used"),
+    ("generation_history", "cost", "1000000000000001", "ck_generation_history_cost", "ck_generation_history_cost"),
     ("generation_history", "tokens_used", "-1", "ck_generation_history_tokens_used", "ck_generation_history_tokens_used"),
     ("generation_history", "cost", "-1", "ck_generation_history_cost", "ck_generation_history_cost"),
     ("generation_history", "cost", "9223372036854775808", "out of range", "REAL value in INTEGER"),
@@ -155,6 +160,7 @@ pub(crate) async fn refuses_invalid_rows(store: Store) {
             "INFINITY" => store.pick("'Infinity'", "9e999"),
             "UNKNOWN" => &unknown,
             "SHORT" => store.pick("'[1,2,3]'", "zeroblob(1535)"),
+            "ZERO" => store.pick("array_fill(0, ARRAY[384])::real[]::vector", "zeroblob(1536)"),
             value => value,
         };
         let mut row = store.row(table, 2);

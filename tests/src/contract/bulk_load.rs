@@ -90,20 +90,24 @@ pub async fn loading_again_changes_nothing(fixture: &impl Fixture) -> anyhow::Re
 pub async fn the_last_of_one_artist_stands(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
     let batch = vec![
-        record(&given::profile("Beyonc\u{e9}", "first")?, &[])?,
+        record(&given::profile("Beyonc\u{e9}", "first")?, &["one", "two"])?,
         record(&given::profile("J Dilla", "late")?, &[])?,
-        record(&given::profile("BEYONCE\u{301}", "last")?, &[])?,
+        record(&given::profile("BEYONCE\u{301}", "last")?, &["two", "three"])?,
+        ProfileRecord::Artist { artist: given::name("beyonc\u{e9}")?, sources: Vec::new() },
     ];
 
     let counts = store.bulk_load().load(batch).await?;
 
     ensure!(
-        counts == BulkCounts { created: 2, unchanged: 1, ..BulkCounts::default() },
+        counts == BulkCounts { created: 2, replaced: 0, unchanged: 2, sources: 3 },
         "{counts:?}"
     );
     let stands =
         store.style_profiles().find(&given::key("beyonc\u{e9}")?).await?.context("loaded")?;
-    ensure!(stands.text_description.as_str() == "last");
+    ensure!(
+        stands.text_description.as_str() == "last" && stands.artist.as_str() == "Beyonc\u{e9}",
+        "{stands:?}"
+    );
     Ok(())
 }
 

@@ -10,7 +10,8 @@ pub trait BulkLoad: Send + Sync {
     /// Stores a batch in one transaction, all or nothing.
     ///
     /// What is stored already stays untouched, so that a load can be repeated: equal profiles keep their version, and
-    /// a source with the same kind, address and path (or content, if it has neither) is not added again. Of records for one artist the last stands.
+    /// a source with the same kind, address and path (or content, if it has neither) is not added again. Of several
+    /// records for one artist the last profile stands and all sources are kept.
     async fn load(&self, batch: Vec<ProfileRecord>) -> Result<BulkCounts, RepositoryError>;
 
     /// Brings what the store derives from its rows (planner statistics, trained indexes) up to date after a load.
@@ -62,7 +63,7 @@ pub struct BulkCounts {
     pub created: u64,
     /// Records that replaced a different profile.
     pub replaced: u64,
-    /// Records that were stored already, or were overruled by a later one of the same batch.
+    /// Records that were stored already, or were merged with another one of the same batch.
     pub unchanged: u64,
     /// Sources that were added.
     pub sources: u64,

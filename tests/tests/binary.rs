@@ -1,0 +1,14 @@
+//! The binary as a process: how it starts, what it says, how it ends.
+
+#[path = "binary/commands.rs"]
+mod commands;
+#[path = "binary/demo.rs"]
+mod demo;
+#[path = "binary/migrate.rs"]
+mod migrate;
+#[path = "binary/serve.rs"]
+mod serve;
+#[path = "binary/settings.rs"]
+mod settings;
+#[path = "binary/stopping.rs"]
+mod stopping;
