@@ -166,10 +166,14 @@ fn every_reference_leads_somewhere() {
         match value {
             Value::Object(members) => {
                 found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
-                members.values().for_each(|member| references(member, found));
+                for member in members.values() {
+                    references(member, found);
+                }
             }
             Value::Array(elements) => {
-                elements.iter().for_each(|element| references(element, found))
+                for element in elements {
+                    references(element, found);
+                }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }

@@ -25,8 +25,8 @@ pub enum Command {
     ///
     /// Each line is an object with `artist`, the members of a profile as the HTTP interface takes them, and `sources`; a
     /// line without any member of a profile is an artist without one. Lines may have up to 16 MiB. Other members are left out,
-    /// with a notice. What is stored already is left alone, so the same file can be loaded again; of lines for one artist
-    /// the last stands.
+    /// with a notice. A profile that is stored already as the file has it is left alone, so the same file can be loaded
+    /// again; a different one is replaced, and of lines for one artist the last stands.
     ///
     /// Bad lines are reported with their number and the place in them. The exit code is 0 when the whole file was dealt
     /// with, skipped lines included, 1 when it was not, and 130 after Ctrl-C, which lets the current batch be written.
@@ -40,8 +40,8 @@ pub enum Command {
     /// Show what the service can do, on an example set in a throw-away SQLite file, and go on serving it.
     ///
     /// Starts the real service, makes a request of each kind and prints the `curl` command for it and the answer. The
-    /// configured database is not touched. Listens on port 8080 of this machine, or on a free one if that is taken,
-    /// unless told otherwise. The exit code is 1 when an answer is not what it should be.
+    /// configured database is not touched. Listens on port 8080 of this machine, or on a free one if that is taken;
+    /// `--listen` names another. The exit code is 1 when an answer is not what it should be.
     Demo(demo::DemoArguments),
     /// Ask the service that the settings describe whether it is ready; the exit code is 0 if it is.
     Health,

@@ -19,6 +19,9 @@ pub use error::{ConfigurationError, Origin};
 pub use reference::configuration_reference;
 pub use sources::Surroundings;
 
+/// What both databases can count: 24 days.
+const LONGEST_MS: u64 = 2_147_483_647;
+
 /// Far more connections than a database server takes, and few enough to count.
 const MOST_CONNECTIONS: i64 = 10_000;
 
@@ -111,10 +114,10 @@ pub struct DatabaseSettings {
     #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_DATABASE_POOL_MOST", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=MOST_CONNECTIONS))]
     pub database_pool_most: u32,
     /// How long a request waits for a connection, in milliseconds.
-    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_DATABASE_ACQUIRE_TIMEOUT_MS", default_value = "5000", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_DATABASE_ACQUIRE_TIMEOUT_MS", default_value = "5000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
     pub database_acquire_timeout_ms: u64,
     /// How long a statement may take, in milliseconds.
-    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_DATABASE_STATEMENT_TIMEOUT_MS", default_value = "30000", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_DATABASE_STATEMENT_TIMEOUT_MS", default_value = "30000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
     pub database_statement_timeout_ms: u64,
 }
 
@@ -154,7 +157,8 @@ pub struct LogSettings {
 
 impl LogSettings {
     /// What is logged if nobody says otherwise.
-    const USUAL: &str = "info,actix_server=warn,sea_orm_migration=warn";
+    /// Without what the HTTP parser says of each client that does not speak HTTP: they could flood the log.
+    const USUAL: &str = "info,actix_http=off,actix_server=warn,sea_orm_migration=warn";
 
     /// The same, but nothing below warnings unless somebody asked for it.
     #[must_use]

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{ArtistKey, Expected, NewStyleProfile, RepositoryError, SavedProfile, StyleProfile, StyleProfiles};
+use domain::{
+    ArtistKey, Expected, NewStyleProfile, RepositoryError, SavedProfile, StyleProfile,
+    StyleProfiles,
+};
 
 /// Decorates a store of style profiles. It holds nothing back yet: every call reaches the store.
 #[derive(Clone)]
@@ -25,15 +28,26 @@ impl StyleProfiles for CachedStyleProfiles {
         self.inner.find(artist).await
     }
 
-    async fn find_many(&self, artists: &[ArtistKey]) -> Result<Vec<Option<StyleProfile>>, RepositoryError> {
+    async fn find_many(
+        &self,
+        artists: &[ArtistKey],
+    ) -> Result<Vec<Option<StyleProfile>>, RepositoryError> {
         self.inner.find_many(artists).await
     }
 
-    async fn save(&self, profile: &NewStyleProfile, expected: Expected) -> Result<SavedProfile, RepositoryError> {
+    async fn save(
+        &self,
+        profile: &NewStyleProfile,
+        expected: Expected,
+    ) -> Result<SavedProfile, RepositoryError> {
         self.inner.save(profile, expected).await
     }
 
-    async fn remove(&self, artist: &ArtistKey, expected: Expected) -> Result<bool, RepositoryError> {
+    async fn remove(
+        &self,
+        artist: &ArtistKey,
+        expected: Expected,
+    ) -> Result<bool, RepositoryError> {
         self.inner.remove(artist, expected).await
     }
 }

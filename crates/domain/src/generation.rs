@@ -59,6 +59,35 @@ pub struct NewGeneration {
     pub created_at: Option<Timestamp>,
 }
 
+impl NewGeneration {
+    /// Whether `recorded` is this generation: the answer to a repeated call, not another one under the same identity.
+    ///
+    /// An artist that was removed since, and a time that was left to the store, may be anything.
+    #[must_use]
+    pub fn is_recorded_as(&self, recorded: &Generation) -> bool {
+        let Self {
+            id,
+            artist,
+            provider,
+            generation_time_ms,
+            tokens_used,
+            cost,
+            user_params,
+            output_files,
+            created_at,
+        } = self;
+        *id == recorded.id
+            && (recorded.artist.is_none() || *artist == recorded.artist)
+            && *provider == recorded.provider
+            && *generation_time_ms == recorded.generation_time_ms
+            && *tokens_used == recorded.tokens_used
+            && *cost == recorded.cost
+            && *user_params == recorded.user_params
+            && *output_files == recorded.output_files
+            && created_at.is_none_or(|time| time == recorded.created_at)
+    }
+}
+
 /// All generations in figures.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Statistics {

@@ -91,11 +91,16 @@ impl SeaGenerations {
         }
         // Read back rather than echoed: what was recorded before under the same identity stands.
         let ids: Vec<_> = generations.iter().map(|new| new.id).collect();
-        let recorded = read(&transaction, &ids).await?;
+        let stored = read(&transaction, &ids).await?;
+        let mut recorded = Vec::with_capacity(generations.len());
+        for new in generations {
+            match stored.get(&new.id).filter(|stored| new.is_recorded_as(stored)) {
+                Some(generation) => recorded.push(generation.clone()),
+                None => return Err(RepositoryError::Conflict.into()),
+            }
+        }
         transaction.commit().await?;
-        ids.iter()
-            .map(|id| recorded.get(id).cloned().ok_or_else(|| RepositoryError::Conflict.into()))
-            .collect()
+        Ok(recorded)
     }
 
     async fn read_history(

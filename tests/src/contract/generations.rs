@@ -48,17 +48,18 @@ pub async fn returns_what_was_recorded(fixture: &impl Fixture) -> anyhow::Result
     Ok(())
 }
 
-/// A repeated call returns what stands.
+/// A repeated call returns what stands; another generation under a taken identity is refused.
 pub async fn repeating_counts_nothing_twice(fixture: &impl Fixture) -> anyhow::Result<()> {
     let generations = fixture.store().generations();
     let entry = given::generation("google")?;
     let first = generations.record(vec![entry.clone()]).await?;
 
-    let mut altered = entry.clone();
-    altered.generation_time_ms = 9;
-    let again = generations.record(vec![altered, given::generation("google")?]).await?;
+    let again = generations.record(vec![entry.clone(), given::generation("google")?]).await?;
+    let other = domain::NewGeneration { generation_time_ms: 9, ..entry };
+    let refused = generations.record(vec![given::generation("google")?, other]).await;
 
     ensure!(again.first() == first.first(), "{again:?}");
+    ensure!(matches!(refused, Err(RepositoryError::Conflict)), "{refused:?}");
     ensure!(generations.statistics().await?.total_generations == 2);
     Ok(())
 }

@@ -28,11 +28,13 @@ impl Request {
     }
 
     /// Stores a JSON text or value.
+    #[expect(clippy::needless_pass_by_value, reason = "bodies are made where they are sent")]
     pub fn put(target: impl Into<String>, json: impl ToString) -> Self {
         Self::new("PUT", target).json(json.to_string())
     }
 
     /// Hands in a JSON text or value.
+    #[expect(clippy::needless_pass_by_value, reason = "bodies are made where they are sent")]
     pub fn post(target: impl Into<String>, json: impl ToString) -> Self {
         Self::new("POST", target).json(json.to_string())
     }
@@ -90,19 +92,17 @@ impl Request {
     /// The request as it is sent.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        let mut head = format!(
-            "{} {} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n",
-            self.method, self.target
-        );
-        for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
+        let mut lines = vec![
+            format!("{} {} HTTP/1.1", self.method, self.target),
+            "host: test".to_owned(),
+            "connection: close".to_owned(),
+        ];
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
         let is_chunked = self.headers.iter().any(|(name, _)| *name == "transfer-encoding");
         if let Some(body) = self.body.as_ref().filter(|_| !is_chunked) {
-            head.push_str(&format!("content-length: {}\r\n", body.len()));
+            lines.push(format!("content-length: {}", body.len()));
         }
-        head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
+        let mut bytes = format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes();
         bytes.extend_from_slice(self.body.as_deref().unwrap_or_default());
         bytes
     }

@@ -27,8 +27,12 @@ fn half_an_upload(serving: &Serving, text: &str) -> anyhow::Result<TcpStream> {
     let mut go_on = [0; 25];
     stream.read_exact(&mut go_on)?;
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
-    stream.write_all(&text.as_bytes()[..text.len() / 2])?;
+    stream.write_all(halves(text).0)?;
     Ok(stream)
+}
+
+fn halves(text: &str) -> (&[u8], &[u8]) {
+    text.as_bytes().split_at(text.len() / 2)
 }
 
 #[test]
@@ -45,7 +49,7 @@ fn finishes_what_it_accepted_and_takes_no_more() -> anyhow::Result<()> {
     serving.terminate()?;
     serving.logged("Stopping")?;
     until("connections are refused", || Ok(TcpStream::connect(address).err()))?;
-    upload.write_all(&text.as_bytes()[text.len() / 2..])?;
+    upload.write_all(halves(&text).1)?;
     let mut answer = String::new();
     upload.read_to_string(&mut answer)?;
 

@@ -1,8 +1,8 @@
 //! `groovebase import`: loads artists, profiles and sources from JSON lines.
 //!
 //! Reading and writing overlap: one thread turns lines into records while batches are written, each in one
-//! transaction. What is stored already is left alone, so that an import can be run again, and what a file means does
-//! not depend on where batches end: it is as if each line were saved after the one before it.
+//! transaction. A profile that is stored already as it comes in is left alone, so that an import can be run again. What a
+//! file means does not depend on where batches end: it is as if each line were saved after the one before it.
 
 mod batches;
 mod lines;

@@ -9,7 +9,7 @@ use crate::{ArtistName, NewResearchSource, NewStyleProfile, RepositoryError};
 pub trait BulkLoad: Send + Sync {
     /// Stores a batch in one transaction, all or nothing.
     ///
-    /// What is stored already stays untouched, so that a load can be repeated: equal profiles keep their version, and
+    /// A load can be repeated: a profile that is stored already as it comes in keeps its version, and
     /// a source with the same kind, address and path (or content, if it has neither) is not added again. Of several
     /// records for one artist the last profile stands and all sources are kept.
     async fn load(&self, batch: Vec<ProfileRecord>) -> Result<BulkCounts, RepositoryError>;

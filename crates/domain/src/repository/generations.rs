@@ -12,7 +12,8 @@ use crate::{
 pub trait Generations: Send + Sync {
     /// Records generations, all or none, and returns them in the order given.
     ///
-    /// An identity that is recorded already is left as it stands, so that a repeated call counts nothing twice.
+    /// A generation that is recorded already is left as it stands, so that a repeated call counts nothing twice.
+    /// Fails with [`RepositoryError::Conflict`] when an identity is recorded with something else in it.
     /// Fails with [`RepositoryError::UnknownArtist`] when one names an artist that is not stored.
     async fn record(
         &self,

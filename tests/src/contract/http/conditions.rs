@@ -71,8 +71,7 @@ pub async fn a_write_can_insist_on_a_version(service: &Service) -> anyhow::Resul
 
     let next = service.ask(200, put(tag)).await?;
     let next = service.ask(200, put(&format!("\"0\", {}", next.required("etag")?))).await?;
-    let next =
-        service.ask(200, put(&format!("\"0\"")).with("if-match", next.required("etag")?)).await?;
+    let next = service.ask(200, put("\"0\"").with("if-match", next.required("etag")?)).await?;
     ensure!(next.status == 200);
     let next = service.ask(200, put("*")).await?;
     let delete = Request::delete(profile_path()).with("if-match", next.required("etag")?);

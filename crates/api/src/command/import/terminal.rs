@@ -140,13 +140,13 @@ fn summary(report: &Report) -> String {
 fn advice(line: u64, incomplete: &Incomplete) -> String {
     let stored = match line {
         0 => "Nothing was written".to_owned(),
-        line => format!("Everything up to line {} is stored", grouped(line)),
+        line => format!("Everything up to line {} is stored and nothing after it", grouped(line)),
     };
     let again = "the same command can be run again, and leaves alone what is stored.";
     match incomplete {
-        Incomplete::BadLine(_) => format!(
-            "{stored}, and nothing after it. Mend the line: {again} Or leave bad lines out with --on-error skip."
-        ),
+        Incomplete::BadLine(_) => {
+            format!("{stored}. Mend the line: {again} Or leave bad lines out with --on-error skip.")
+        }
         Incomplete::Interrupted
         | Incomplete::Read { .. }
         | Incomplete::Write { .. }
@@ -195,7 +195,7 @@ mod tests {
 
         assert_eq!(
             advice(10_002, &Incomplete::BadLine(bad)),
-            "Everything up to line 10,002 is stored, and nothing after it. Mend the line: the same command can be run \
+            "Everything up to line 10,002 is stored and nothing after it. Mend the line: the same command can be run \
              again, and leaves alone what is stored. Or leave bad lines out with --on-error skip."
         );
         assert_eq!(
