@@ -439,7 +439,7 @@ mod tests {
                 .file("g.toml", "database_pool_most = 0")
                 .arguments(&["--config", "g.toml"])
                 .fails(),
-            "database_pool_most in g.toml is invalid: 0 is not in 1..=4294967295"
+            "database_pool_most in g.toml is invalid: 0 is not in 1..=10000"
         );
         assert_eq!(
             given().file("g.toml", "log = ['a']").arguments(&["--config", "g.toml"]).fails(),
