@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use anyhow::{Context, ensure};
 use api::command::import::{self, Event, Incomplete, Options, Report};
-use domain::{BulkCounts, Version};
+use domain::{BulkCounts, Limit, Version};
 use futures::stream;
 use serde_json::{Value, json};
 use storage::Store;
@@ -123,12 +123,22 @@ pub async fn an_export_is_imported_to_the_same_bytes(fixture: &impl Fixture) -> 
     Ok(())
 }
 
+/// A line that says the same in another order.
+fn with_sources_reversed(line: &str) -> anyhow::Result<String> {
+    let mut line: Value = serde_json::from_str(line)?;
+    if let Some(sources) = line.get_mut("sources").and_then(Value::as_array_mut) {
+        sources.reverse();
+    }
+    Ok(format!("{line}\r\n"))
+}
+
 /// The same input gives the same bytes here and on SQLite, in whatever order and batches it came.
 pub async fn one_input_gives_the_same_bytes_on_every_backend(
     fixture: &impl Fixture,
 ) -> anyhow::Result<()> {
     let input = difficult_lines()?;
-    let reversed: String = input.lines().rev().flat_map(|line| [line, "\r\n"]).collect();
+    let reversed: String =
+        input.lines().rev().map(with_sources_reversed).collect::<anyhow::Result<_>>()?;
     let small = Options { batch_lines: 4, ..Options::default() };
 
     loaded(fixture.store(), &input).await?;
@@ -165,12 +175,10 @@ pub async fn importing_again_changes_nothing(fixture: &impl Fixture) -> anyhow::
 /// As if each line were saved after the one before it, wherever batches end.
 pub async fn of_lines_for_one_artist_the_last_stands(fixture: &impl Fixture) -> anyhow::Result<()> {
     let described = |artist: &str, description: &str| {
-        let line = body::changed(
-            serde_json::from_str(&line(artist)?)?,
-            "/text_description",
-            json!(description),
-        )?;
-        anyhow::Ok(line.to_string())
+        let line = body::changed(body::profile(), "/artist", json!(artist))?;
+        let line = body::changed(line, "/text_description", json!(description))?;
+        let sources = json!([body::source(&format!("https://example.org/{description}"))]);
+        anyhow::Ok(body::changed(line, "/sources", sources)?.to_string())
     };
     let input = [
         described("J Dilla", "first")?,
@@ -195,6 +203,9 @@ pub async fn of_lines_for_one_artist_the_last_stands(fixture: &impl Fixture) -> 
     let profile = fixture.store().style_profiles().find(&given::key("J Dilla")?).await?;
     let profile = profile.context("stored")?;
     ensure!(profile.text_description.as_str() == "second", "{profile:?}");
+    let sources = fixture.store().research_sources();
+    let sources = sources.page(profile.artist_id, None, None, Limit::LARGEST).await?.items;
+    ensure!(sources.len() == 2, "{sources:?}");
     seen.dedup();
     ensure!(seen.len() == 1, "batches matter");
     Ok(())

@@ -1,8 +1,8 @@
 //! `groovebase serve`: from settings to a service that answers, and to its orderly end.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{HttpServer, dev::ServerHandle, rt, web};
+use actix_web::{HttpServer, dev::ServerHandle, web};
 use domain::SystemClock;
 use futures::{Stream, StreamExt};
 use migration::{MigrationError, Schema};
@@ -78,32 +78,31 @@ async fn answer_requests(
         tracing::info!(%address, backend = state.backend(), "Listening on http://{address}");
     }
     let server = server.run();
-    let stopping = rt::spawn(stop_on_signal(signals, server.handle(), state));
-    let ended = server.await;
-    stopping.abort();
-    ended.map_err(ServeError::Serve)
+    let handle = server.handle();
+    tokio::select! {
+        ended = server => ended.map_err(ServeError::Serve),
+        () = told_twice(signals, handle, state) => Ok(()),
+    }
 }
 
-/// Stops the server gracefully when first asked to, and at once when asked again.
-async fn stop_on_signal(
+/// Stops the server gracefully when first asked to, and returns when asked again. A server that is stopping does not
+/// listen to another command, so it is left behind then.
+async fn told_twice(
     mut signals: impl Stream<Item = ()> + Unpin,
     server: ServerHandle,
     state: web::Data<State>,
 ) {
     if signals.next().await.is_none() {
-        return;
+        return future::pending().await;
     }
     tracing::info!("Stopping: finishing the requests under way");
     state.stop();
     // The command is sent at once; what it returns only waits.
-    let graceful = server.stop(true);
-    tokio::select! {
-        () = graceful => {}
-        Some(()) = signals.next() => {
-            tracing::warn!("Stopping at once");
-            server.stop(false).await;
-        }
+    drop(server.stop(true));
+    if signals.next().await.is_none() {
+        return future::pending().await;
     }
+    tracing::warn!("Stopping at once");
 }
 
 /// Why the service could not start or go on.

@@ -92,6 +92,10 @@ pub async fn repeating_counts_nothing_twice(service: &Service) -> anyhow::Result
 
     ensure_same(&first.json()?, &second.json()?)?;
     ensure!(first.required("location")? == format!("{GENERATIONS}/{ID}"));
+    let other = body::changed(generation, "/generation_time_ms", json!(7))?;
+    for body in [other.clone(), json!([body::generation(), other])] {
+        service.refuse(409, "conflict", Request::post(GENERATIONS, body)).await?;
+    }
     let stats = service.ask(200, Request::get(STATS)).await?;
     ensure!(stats.at("/total_generations")? == 1 && stats.at("/total_cost_usd")? == 0.0125);
     Ok(())
