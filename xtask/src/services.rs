@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use task::Task;
 
-use crate::terminal;
+use crate::{terminal, workspace};
 use cache::Cache;
 use supervisor::{Plan, Supervisor};
 use way::Way;
@@ -93,6 +93,7 @@ impl Services {
     /// thread, where the machine can see to that.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = program::bound(program);
+        workspace::forget_this_package(&mut command);
         command.env(Service::Postgres.variable(), &self.addresses.postgres);
         command.env(Service::Redis.variable(), &self.addresses.redis);
         command

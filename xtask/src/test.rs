@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::{Command, ExitCode, Stdio},
+    process::{ExitCode, Stdio},
 };
 
 use anyhow::Context as _;
@@ -63,7 +63,7 @@ struct Ran {
 /// Runs tests, showing what they print, and counts those that passed. One that failed is an error.
 fn suite(on: &str, arguments: &[&str], services: Option<&Services>) -> anyhow::Result<Ran> {
     let mut cargo =
-        services.map_or_else(|| Command::new(workspace::CARGO), |it| it.command(workspace::CARGO));
+        services.map_or_else(|| workspace::cargo([]), |it| it.command(workspace::CARGO));
     cargo.current_dir(workspace::root()).args(arguments);
     let line = format!("cargo {}", arguments.join(" "));
     terminal::note(&format!("$ {line}"));

@@ -21,8 +21,22 @@ pub(crate) const CARGO: &str = env!("CARGO");
 /// Cargo, in the workspace.
 pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(CARGO);
+    forget_this_package(&mut command);
     command.current_dir(root()).args(arguments);
     command
+}
+
+/// Keeps from a command what cargo told this program about its own package: build scripts that watch these variables
+/// would run again, and much would be built again.
+pub(crate) fn forget_this_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if told {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// Runs a command that must succeed, saying which.

@@ -13,11 +13,26 @@ use crate::{
     violation::Violation,
 };
 
-/// 400: something about the request cannot be understood.
-pub(crate) struct BadRequest;
+/// 400, for an operation that has parameters at most.
+pub(crate) struct BadQuery;
+
+/// 400, for an operation at an identity.
+pub(crate) struct BadId;
+
+/// 400, for an operation at an artist.
+pub(crate) struct BadArtist;
+
+/// 400, for an operation at an artist with conditions in its headers.
+pub(crate) struct BadCondition;
 
 /// 400, for an operation with a body.
 pub(crate) struct BadBody;
+
+/// 400, for an operation at an artist with a body.
+pub(crate) struct BadArtistBody;
+
+/// 400, for an operation at an artist with a body and with conditions in its headers.
+pub(crate) struct BadConditionalBody;
 
 /// 404: no such artist.
 pub(crate) struct NoArtist;
@@ -43,27 +58,45 @@ pub(crate) struct UnusableBody;
 /// 500 and 503: the service or its database is at fault.
 pub(crate) struct Broken;
 
-impl IntoResponses for BadRequest {
+impl IntoResponses for BadQuery {
     fn responses() -> Responses {
-        let limit = Violation::of_parameter("limit", "limit must be a whole number from 1 to 20");
-        documented([
-            Problem::of_violations(Code::InvalidParameter, vec![limit]),
-            Problem::new(Code::InvalidArtistName, "an artist name must not be empty"),
-        ])
+        documented([parameter()])
+    }
+}
+
+impl IntoResponses for BadId {
+    fn responses() -> Responses {
+        documented([parameter(), path()])
+    }
+}
+
+impl IntoResponses for BadArtist {
+    fn responses() -> Responses {
+        documented([parameter(), path(), name()])
+    }
+}
+
+impl IntoResponses for BadCondition {
+    fn responses() -> Responses {
+        documented([parameter(), path(), name(), header()])
     }
 }
 
 impl IntoResponses for BadBody {
     fn responses() -> Responses {
-        let violations = vec![
-            Violation::at_pointer("", "lacks the member 'confidence_score'"),
-            Violation::at_pointer("/embedding/17", "must be a number, not a string"),
-        ];
-        documented([
-            Problem::of_violations(Code::InvalidBody, violations),
-            Problem::new(Code::MalformedBody, "malformed JSON at line 3, column 7: expected value"),
-            Problem::new(Code::InvalidArtistName, "an artist name must not be empty"),
-        ])
+        documented(body().into_iter().chain([parameter(), name()]))
+    }
+}
+
+impl IntoResponses for BadArtistBody {
+    fn responses() -> Responses {
+        documented(body().into_iter().chain([parameter(), path(), name()]))
+    }
+}
+
+impl IntoResponses for BadConditionalBody {
+    fn responses() -> Responses {
+        documented(body().into_iter().chain([parameter(), path(), name(), header()]))
     }
 }
 
@@ -128,6 +161,34 @@ impl IntoResponses for Broken {
             Problem::new(Code::DatabaseUnavailable, unavailable),
         ])
     }
+}
+
+fn parameter() -> Problem {
+    let limit = Violation::of_parameter("limit", "limit must be a whole number from 1 to 20");
+    Problem::of_violations(Code::InvalidParameter, vec![limit])
+}
+
+fn path() -> Problem {
+    Problem::new(Code::InvalidPath, "the path is not percent-encoded UTF-8")
+}
+
+fn name() -> Problem {
+    Problem::new(Code::InvalidArtistName, "an artist name must not be empty")
+}
+
+fn header() -> Problem {
+    Problem::new(Code::InvalidHeader, "the header if-match must be * or quoted entity tags")
+}
+
+fn body() -> [Problem; 2] {
+    let violations = vec![
+        Violation::at_pointer("", "lacks the member 'confidence_score'"),
+        Violation::at_pointer("/embedding/17", "must be a number, not a string"),
+    ];
+    [
+        Problem::of_violations(Code::InvalidBody, violations),
+        Problem::new(Code::MalformedBody, "malformed JSON at line 3, column 7: expected value"),
+    ]
 }
 
 type Responses = BTreeMap<String, RefOr<Response>>;

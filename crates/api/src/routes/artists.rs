@@ -10,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     body::JsonBody,
-    failures::{BadBody, BadRequest, Broken, NoArtist, UnusableBody},
+    failures::{BadArtist, BadBody, BadQuery, Broken, NoArtist, UnusableBody},
     json::{self, Node},
     parameters::{Asked, FromParameters, Parameters},
     path::{ArtistInPath, encoded},
@@ -31,7 +31,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the page before"),
         ("limit" = Option<u16>, Query, description = "How many at most; 50 if not given", minimum = 1, maximum = 500),
     ),
-    responses((status = OK, description = "A page of artists", body = ArtistPageView), BadRequest, Broken),
+    responses((status = OK, description = "A page of artists", body = ArtistPageView), BadQuery, Broken),
 )]
 #[get("/api/v1/artists")]
 async fn list_artists(
@@ -76,7 +76,7 @@ async fn create_artist(
 #[utoipa::path(
     tag = "artists",
     params(("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla")),
-    responses((status = OK, description = "The artist", body = ArtistView), BadRequest, NoArtist, Broken),
+    responses((status = OK, description = "The artist", body = ArtistView), BadArtist, NoArtist, Broken),
 )]
 #[get("/api/v1/artists/{artist}")]
 async fn find_artist(
@@ -91,7 +91,7 @@ async fn find_artist(
 #[utoipa::path(
     tag = "artists",
     params(("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla")),
-    responses((status = NO_CONTENT, description = "The artist is gone"), BadRequest, NoArtist, Broken),
+    responses((status = NO_CONTENT, description = "The artist is gone"), BadArtist, NoArtist, Broken),
 )]
 #[delete("/api/v1/artists/{artist}")]
 async fn remove_artist(
@@ -158,7 +158,19 @@ impl FromParameters for ListParameters {
 
 /// A page of artists.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ArtistPage)]
+#[schema(as = ArtistPage, example = json!({
+    "artists": [{
+        "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "name": "J Dilla",
+        "research_status": "cached",
+        "sources_count": 25,
+        "confidence_score": 0.92,
+        "version": 42,
+        "created_at": "2026-11-21T08:30:00Z",
+        "last_updated": "2026-11-21T09:15:00.25Z"
+    }],
+    "next_cursor": "YTFqIGRpbGxh"
+}))]
 struct ArtistPageView {
     /// The artists, by key.
     artists: Vec<ArtistView>,

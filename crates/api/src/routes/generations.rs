@@ -16,7 +16,10 @@ use super::artists::known;
 use crate::{
     batch::{Batch, Form, OneOrMany},
     body::JsonBody,
-    failures::{BadBody, BadRequest, Broken, Contradiction, NoArtist, NoGeneration, UnusableBody},
+    failures::{
+        BadArtist, BadBody, BadId, BadQuery, Broken, Contradiction, NoArtist, NoGeneration,
+        UnusableBody,
+    },
     json::{self, Node},
     money::{Dollars, read_cost},
     parameters::{Asked, FromParameters, Parameters},
@@ -80,7 +83,7 @@ async fn record_generations(
 #[utoipa::path(
     tag = "generations",
     params(("id" = String, Path, description = "Identity of the generation", example = "01890a5d-ac96-774b-bcce-b302099a8057")),
-    responses((status = OK, description = "The generation", body = GenerationView), BadRequest, NoGeneration, Broken),
+    responses((status = OK, description = "The generation", body = GenerationView), BadId, NoGeneration, Broken),
 )]
 #[get("/api/v1/generations/{id}")]
 async fn find_generation(
@@ -102,7 +105,7 @@ async fn find_generation(
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the page before"),
         ("limit" = Option<u16>, Query, description = "How many at most; 10 if not given", minimum = 1, maximum = 100),
     ),
-    responses((status = OK, description = "A page of the history", body = HistoryPageView), BadRequest, NoArtist, Broken),
+    responses((status = OK, description = "A page of the history", body = HistoryPageView), BadArtist, NoArtist, Broken),
 )]
 #[get("/api/v1/artists/{artist}/history")]
 async fn list_history(
@@ -124,7 +127,7 @@ async fn list_history(
 /// Shows all generations in figures.
 #[utoipa::path(
     tag = "generations",
-    responses((status = OK, description = "The figures", body = StatisticsView), BadRequest, Broken),
+    responses((status = OK, description = "The figures", body = StatisticsView), BadQuery, Broken),
 )]
 #[get("/api/v1/stats")]
 async fn show_statistics(
@@ -341,7 +344,21 @@ impl From<Generation> for GenerationView {
 
 /// A page of an artist's history.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = HistoryPage)]
+#[schema(as = HistoryPage, example = json!({
+    "artist": "J Dilla",
+    "total_generations": 12,
+    "history": [{
+        "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "provider_used": "anthropic",
+        "generation_time_ms": 1_850,
+        "tokens_used": 2_400,
+        "cost_usd": 0.0125,
+        "user_params": {"bars": 4, "tempo": 92},
+        "output_files": ["groove_001.mid"],
+        "created_at": "2026-11-21T08:30:00Z"
+    }],
+    "next_cursor": null
+}))]
 struct HistoryPageView {
     /// The artist's name as it was first stored.
     artist: String,

@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     document::Document,
-    failures::{BadRequest, Broken},
+    failures::{BadQuery, Broken},
     metrics::Metrics,
     parameters::Asked,
     problem::Problem,
@@ -30,7 +30,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
     responses(
         (status = OK, description = "It can work", body = HealthView),
         (status = SERVICE_UNAVAILABLE, description = "It cannot", body = HealthView),
-        BadRequest,
+        BadQuery,
     ),
 )]
 #[get("/health")]
@@ -45,7 +45,7 @@ async fn show_health(state: web::Data<State>, _: Asked<()>) -> HttpResponse {
 /// Tells that the process is alive.
 #[utoipa::path(
     tag = "operations",
-    responses((status = OK, description = "It is", body = LivenessView), BadRequest),
+    responses((status = OK, description = "It is", body = LivenessView), BadQuery),
 )]
 #[get("/health/live")]
 async fn show_liveness(_: Asked<()>) -> web::Json<LivenessView> {
@@ -58,7 +58,7 @@ async fn show_liveness(_: Asked<()>) -> web::Json<LivenessView> {
     responses(
         (status = OK, description = "They may", body = LivenessView),
         (status = SERVICE_UNAVAILABLE, description = "They should not", body = LivenessView),
-        BadRequest,
+        BadQuery,
     ),
 )]
 #[get("/health/ready")]
@@ -73,7 +73,7 @@ async fn show_readiness(state: web::Data<State>, _: Asked<()>) -> HttpResponse {
 /// Shows the service's counters in `OpenMetrics` text, as Prometheus reads it.
 #[utoipa::path(
     tag = "operations",
-    responses((status = OK, description = "The counters", body = String, content_type = Metrics::MEDIA_TYPE), BadRequest, Broken),
+    responses((status = OK, description = "The counters", body = String, content_type = Metrics::MEDIA_TYPE), BadQuery, Broken),
 )]
 #[get("/metrics")]
 async fn show_metrics(state: web::Data<State>, _: Asked<()>) -> Result<HttpResponse, Problem> {
@@ -85,7 +85,7 @@ async fn show_metrics(state: web::Data<State>, _: Asked<()>) -> Result<HttpRespo
 /// Shows this document.
 #[utoipa::path(
     tag = "operations",
-    responses((status = OK, description = "OpenAPI 3.1", body = Object), BadRequest),
+    responses((status = OK, description = "OpenAPI 3.1", body = Object), BadQuery),
 )]
 #[get("/openapi.json")]
 async fn show_document(document: web::Data<Document>, _: Asked<()>) -> HttpResponse {
@@ -95,7 +95,7 @@ async fn show_document(document: web::Data<Document>, _: Asked<()>) -> HttpRespo
 /// Leads to the documentation to read and try.
 #[utoipa::path(
     tag = "operations",
-    responses((status = PERMANENT_REDIRECT, description = "At /docs/"), BadRequest),
+    responses((status = PERMANENT_REDIRECT, description = "At /docs/"), BadQuery),
 )]
 #[get("/docs")]
 async fn show_documentation(_: Asked<()>) -> HttpResponse {
@@ -114,7 +114,7 @@ enum Status {
 
 /// Whether the service works.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Liveness)]
+#[schema(as = Liveness, example = json!({"status": "ok"}))]
 struct LivenessView {
     /// Whether it works.
     status: Status,

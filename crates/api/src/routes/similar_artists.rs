@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
-    failures::{BadRequest, Broken, NoEmbedding, NoProfile},
+    failures::{BadArtist, Broken, NoEmbedding, NoProfile},
     parameters::{Asked, FromParameters, Parameters},
     path::ArtistInPath,
     problem::{Code, Problem},
@@ -29,7 +29,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
     ),
     responses(
         (status = OK, description = "The closest artists", body = SimilarArtistsView),
-        BadRequest, NoProfile, NoEmbedding, Broken,
+        BadArtist, NoProfile, NoEmbedding, Broken,
     ),
 )]
 #[get("/api/v1/similar/{artist}")]

@@ -13,7 +13,7 @@ use super::artists::known;
 use crate::{
     batch::{Batch, OneOrMany},
     body::JsonBody,
-    failures::{BadBody, BadRequest, Broken, NoArtist, UnusableBody},
+    failures::{BadArtist, BadArtistBody, Broken, NoArtist, UnusableBody},
     json,
     parameters::{Asked, FromParameters, Parameters},
     path::ArtistInPath,
@@ -38,7 +38,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the page before"),
         ("limit" = Option<u16>, Query, description = "How many at most; 100 if not given", minimum = 1, maximum = 500),
     ),
-    responses((status = OK, description = "A page of sources", body = SourcePageView), BadRequest, NoArtist, Broken),
+    responses((status = OK, description = "A page of sources", body = SourcePageView), BadArtist, NoArtist, Broken),
 )]
 #[get("/api/v1/artists/{artist}/sources")]
 async fn list_sources(
@@ -63,7 +63,7 @@ async fn list_sources(
     request_body = OneOrMany<SourceBody>,
     responses(
         (status = CREATED, description = "What was added, in the form it was given", body = OneOrMany<SourceView>),
-        BadBody, NoArtist, UnusableBody, Broken,
+        BadArtistBody, NoArtist, UnusableBody, Broken,
     ),
 )]
 #[post("/api/v1/artists/{artist}/sources")]
@@ -104,7 +104,20 @@ impl FromParameters for ListParameters {
 
 /// A page of an artist's sources.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SourcePage)]
+#[schema(as = SourcePage, example = json!({
+    "artist": "J Dilla",
+    "sources": [{
+        "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "source_type": "article",
+        "url": "https://example.org/dilla-time",
+        "file_path": null,
+        "raw_content": null,
+        "extracted_data": {"swing_percent": 62},
+        "confidence": 0.8,
+        "collected_at": "2026-11-21T08:30:00Z"
+    }],
+    "next_cursor": null
+}))]
 struct SourcePageView {
     /// The artist's name as it was first stored.
     artist: String,

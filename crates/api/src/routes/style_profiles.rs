@@ -14,7 +14,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::{
     body::JsonBody,
     conditions::{Demand, Known, profile_tag},
-    failures::{BadBody, BadRequest, Broken, NoProfile, OtherVersion, UnusableBody},
+    failures::{BadCondition, BadConditionalBody, Broken, NoProfile, OtherVersion, UnusableBody},
     parameters::{Asked, FromParameters, Parameters},
     path::ArtistInPath,
     problem::Problem,
@@ -42,7 +42,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
             ("etag" = String, description = "The version, as in \"42\"; with the embedding \"42+embedding\""),
         )),
         (status = NOT_MODIFIED, description = "The caller has the profile as it is"),
-        BadRequest, NoProfile, Broken,
+        BadCondition, NoProfile, Broken,
     ),
 )]
 #[get("/api/v1/artists/{artist}/profile")]
@@ -84,7 +84,7 @@ async fn find_style_profile(
             ("etag" = String, description = "The version, as in \"42\""),
             ("location" = String, description = "Path of the profile"),
         )),
-        BadBody, OtherVersion, UnusableBody, Broken,
+        BadConditionalBody, OtherVersion, UnusableBody, Broken,
     ),
 )]
 #[put("/api/v1/artists/{artist}/profile")]
@@ -117,7 +117,7 @@ async fn save_style_profile(
     ),
     responses(
         (status = NO_CONTENT, description = "The profile is gone"),
-        BadRequest, NoProfile, OtherVersion, Broken,
+        BadCondition, NoProfile, OtherVersion, Broken,
     ),
 )]
 #[delete("/api/v1/artists/{artist}/profile")]
