@@ -4,7 +4,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{ArtistKey, GenerationId, Id, ResearchSourceId, Timestamp};
+use crate::{ArtistKey, GenerationId, Id, Limit, ResearchSourceId, Timestamp};
 
 /// One page of results.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,20 @@ pub struct Page<T, C> {
     pub items: Vec<T>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<C>,
+}
+
+impl<T, C> Page<T, C> {
+    /// The page that begins with `items`, of which there is one more than `limit` unless it is the last page.
+    pub fn begun_by<const MAX: u16>(
+        mut items: Vec<T>,
+        limit: Limit<MAX>,
+        position: impl FnOnce(&T) -> C,
+    ) -> Self {
+        let more = usize::from(limit.get()) < items.len();
+        items.truncate(limit.get().into());
+        let next = items.last().filter(|_| more).map(position);
+        Self { items, next }
+    }
 }
 
 /// A position in the list of artists: after this key.

@@ -131,12 +131,8 @@ impl SeaArtists {
         }
 
         let rows = query.all(self.0.database()).await?;
-        let mut items = rows.into_iter().map(Artist::try_from).collect::<Result<Vec<_>, _>>()?;
-        let more = usize::from(limit.get()) < items.len();
-        items.truncate(limit.get().into());
-        let next =
-            items.last().filter(|_| more).map(|artist| ArtistCursor(artist.name.key().clone()));
-        Ok(Page { items, next })
+        let items = rows.into_iter().map(Artist::try_from).collect::<Result<_, _>>()?;
+        Ok(Page::begun_by(items, limit, |last: &Artist| ArtistCursor(last.name.key().clone())))
     }
 }
 

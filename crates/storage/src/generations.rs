@@ -15,8 +15,7 @@ use sea_orm::{
 
 use crate::{
     entity::{
-        StoredTime,
-        artist::{self, artist_name},
+        StoredTime, artist,
         generation::{self, Column, Entity},
         style_profile,
     },
@@ -131,20 +130,15 @@ impl SeaGenerations {
         }
 
         let rows = query.all(database).await?;
-        let mut items = rows
+        let items = rows
             .into_iter()
-            .map(|(row, artist)| {
-                let name = artist.map(|artist| artist_name(&artist.name)).transpose()?;
-                generation::generation(row, name)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let more = usize::from(limit.get()) < items.len();
-        items.truncate(limit.get().into());
-        let next = items
-            .last()
-            .filter(|_| more)
-            .map(|last| HistoryCursor { created_at: last.created_at, id: last.id });
-        Ok(HistoryPage { total, page: Page { items, next } })
+            .map(|(row, artist)| generation::generation(row, artist))
+            .collect::<Result<_, _>>()?;
+        let page = Page::begun_by(items, limit, |last: &Generation| HistoryCursor {
+            created_at: last.created_at,
+            id: last.id,
+        });
+        Ok(HistoryPage { total, page })
     }
 
     async fn sum_up(&self) -> Result<Statistics, Failure> {
@@ -234,8 +228,7 @@ async fn read(
             .all(database)
             .await?;
         for (row, artist) in rows {
-            let name = artist.map(|artist| artist_name(&artist.name)).transpose()?;
-            found.insert(GenerationId::from_uuid(row.id), generation::generation(row, name)?);
+            found.insert(GenerationId::from_uuid(row.id), generation::generation(row, artist)?);
         }
     }
     Ok(found)

@@ -44,9 +44,8 @@ impl ResearchSources for SeaResearchSources {
 
         let insertion = async {
             let _writer = self.0.writer().await?;
-            let transaction = self.0.begin().await?;
-            Entity::insert_many(rows).exec_without_returning(&transaction).await?;
-            transaction.commit().await?;
+            // One statement is a transaction of its own.
+            Entity::insert_many(rows).exec_without_returning(self.0.database()).await?;
             Ok::<_, Failure>(())
         };
         // Not repeated: a second attempt would add them again if the first one was committed.
@@ -75,14 +74,9 @@ impl ResearchSources for SeaResearchSources {
                 }
 
                 let rows = query.all(self.0.database()).await?;
-                let mut items = rows
-                    .into_iter()
-                    .map(ResearchSource::try_from)
-                    .collect::<Result<Vec<_>, _>>()?;
-                let more = usize::from(limit.get()) < items.len();
-                items.truncate(limit.get().into());
-                let next = items.last().filter(|_| more).map(|source| SourceCursor(source.id));
-                Ok(Page { items, next })
+                let items =
+                    rows.into_iter().map(ResearchSource::try_from).collect::<Result<_, _>>()?;
+                Ok(Page::begun_by(items, limit, |last: &ResearchSource| SourceCursor(last.id)))
             })
             .await
     }

@@ -170,10 +170,7 @@ pub(crate) async fn write(
         Some(artist) => artist::ActiveModel { id: Set(artist.id), ..Default::default() },
         None => artist::pending(backend, &profile.artist, now),
     };
-    row.research_status = Set(ResearchStatus::Cached.as_str().to_owned());
-    row.confidence_score = Set(profile.confidence.get());
-    row.sources_count =
-        Set(i32::try_from(profile.sources_count.total()).map_err(Failure::corrupt)?);
+    row.follow(profile)?;
     row.last_updated = Set(StoredTime::new(backend, now));
     let mut artist = match artist {
         Some(_) => row.update(transaction).await?,

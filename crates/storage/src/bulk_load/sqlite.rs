@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     ArtistId, ArtistKey, ArtistName, BulkCounts, NewResearchSource, NewStyleProfile, ProfileRecord,
-    ResearchSource, ResearchStatus, SourceType, StyleProfile,
+    ResearchSource, SourceType, StyleProfile,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
@@ -145,14 +145,10 @@ impl NewRows<'_> {
         profile: &NewStyleProfile,
     ) -> Result<ArtistId, Failure> {
         let now = store.now();
-        let name: &ArtistName = &profile.artist;
         let id = ArtistId::generate();
-        let mut row = artist::pending(store.backend(), name, now);
+        let mut row = artist::pending(store.backend(), &profile.artist, now);
         row.id = Set(id.as_uuid());
-        row.research_status = Set(ResearchStatus::Cached.as_str().to_owned());
-        row.confidence_score = Set(profile.confidence.get());
-        row.sources_count =
-            Set(i32::try_from(profile.sources_count.total()).map_err(Failure::corrupt)?);
+        row.follow(profile)?;
         self.artists.push(row);
         self.profiles.push(style_profile::row(store.backend(), profile, id, None, now));
         if let Some(embedding) = &profile.embedding {

@@ -1,6 +1,8 @@
 //! Table `artists`.
 
-use domain::{Artist, ArtistId, ArtistName, Confidence, ResearchStatus, Timestamp, Version};
+use domain::{
+    Artist, ArtistId, ArtistName, Confidence, NewStyleProfile, ResearchStatus, Timestamp, Version,
+};
 use sea_orm::{Set, entity::prelude::*};
 
 use super::StoredTime;
@@ -57,6 +59,17 @@ pub(crate) fn pending(backend: Backend, name: &ArtistName, now: Timestamp) -> Ac
         version: Set(0),
         created_at: Set(StoredTime::new(backend, now)),
         last_updated: Set(StoredTime::new(backend, now)),
+    }
+}
+
+impl ActiveModel {
+    /// Notes what the artist's profile says of it.
+    pub(crate) fn follow(&mut self, profile: &NewStyleProfile) -> Result<(), Failure> {
+        let sources = profile.sources_count.total();
+        self.research_status = Set(ResearchStatus::Cached.as_str().to_owned());
+        self.confidence_score = Set(profile.confidence.get());
+        self.sources_count = Set(i32::try_from(sources).map_err(Failure::corrupt)?);
+        Ok(())
     }
 }
 

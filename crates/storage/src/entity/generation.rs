@@ -1,12 +1,14 @@
 //! Table `generation_history`.
 
 use domain::{
-    ArtistId, ArtistName, Cost, Generation, GenerationId, JsonObject, NewGeneration, Provider,
-    Text, Timestamp,
+    ArtistId, Cost, Generation, GenerationId, JsonObject, NewGeneration, Provider, Text, Timestamp,
 };
 use sea_orm::{Set, entity::prelude::*};
 
-use super::StoredTime;
+use super::{
+    StoredTime,
+    artist::{self, artist_name},
+};
 use crate::{error::Failure, store::Backend};
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
@@ -35,7 +37,7 @@ pub(crate) enum Relation {
     Artist,
 }
 
-impl Related<super::artist::Entity> for Entity {
+impl Related<artist::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Artist.def()
     }
@@ -75,7 +77,7 @@ pub(crate) fn row(
 }
 
 /// The generation that lies in a row; `artist` is who the row refers to.
-pub(crate) fn generation(row: Model, artist: Option<ArtistName>) -> Result<Generation, Failure> {
+pub(crate) fn generation(row: Model, artist: Option<artist::Model>) -> Result<Generation, Failure> {
     let Model {
         id,
         artist_id: _,
@@ -90,7 +92,7 @@ pub(crate) fn generation(row: Model, artist: Option<ArtistName>) -> Result<Gener
     let files: Vec<String> = serde_json::from_value(output_files).map_err(Failure::corrupt)?;
     Ok(Generation {
         id: GenerationId::from_uuid(id),
-        artist,
+        artist: artist.map(|artist| artist_name(&artist.name)).transpose()?,
         provider: Provider::try_from(provider_used.as_str()).map_err(Failure::corrupt)?,
         generation_time_ms: u32::try_from(generation_time_ms).map_err(Failure::corrupt)?,
         tokens_used: tokens_used.map(u32::try_from).transpose().map_err(Failure::corrupt)?,

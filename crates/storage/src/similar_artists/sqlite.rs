@@ -1,16 +1,10 @@
 //! Comparing every embedding, in process.
 
-use std::{
-    cmp::Ordering,
-    collections::{BinaryHeap, HashMap},
-};
+use std::{cmp::Ordering, collections::BinaryHeap};
 
 use domain::{ArtistId, Embedding, Limit, SearchMode};
 use futures::TryStreamExt;
-use sea_orm::{
-    ColumnTrait, DatabaseConnection, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
-    prelude::Uuid,
-};
+use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, QuerySelect, prelude::Uuid};
 
 use super::{Candidate, Found};
 use crate::{
@@ -25,6 +19,7 @@ use crate::{
 #[derive(Debug, FromQueryResult)]
 struct Row {
     artist_id: Uuid,
+    name: String,
     name_key: String,
     embedding: StoredVector,
 }
@@ -40,41 +35,29 @@ pub(super) async fn nearest(
     let query = Entity::find()
         .select_only()
         .column(Column::Embedding)
-        .column(artist::Column::NameKey)
+        .columns([artist::Column::Name, artist::Column::NameKey])
         .column(Column::ArtistId)
         .inner_join(artist::Entity)
         .into_model::<Row>();
     let mut rows = query.stream(database).await?;
-    while let Some(Row { artist_id: id, name_key: key, embedding }) = rows.try_next().await? {
+    while let Some(Row { artist_id, name, name_key: key, embedding }) = rows.try_next().await? {
         compared += 1;
-        if except.is_some_and(|except| except.as_uuid() == id) {
+        if except.is_some_and(|except| except.as_uuid() == artist_id) {
             continue;
         }
         let similarity = target.cosine(&embedding.embedding()?);
-        closest.push(Ranked { similarity, key, id });
+        closest.push(Ranked { similarity, key, name });
         if usize::from(limit.get()) < closest.len() {
             closest.pop();
         }
     }
-    drop(rows);
 
-    let ids = closest.iter().map(|ranked| ranked.id);
-    let names: HashMap<Uuid, String> = artist::Entity::find()
-        .select_only()
-        .columns([artist::Column::Id, artist::Column::Name])
-        .filter(artist::Column::Id.is_in(ids))
-        .into_tuple::<(Uuid, String)>()
-        .all(database)
-        .await?
+    let candidates = closest
         .into_iter()
-        .collect();
-    let mut candidates = Vec::with_capacity(closest.len());
-    for Ranked { similarity, id, .. } in closest {
-        // An artist that was removed since the scan is no candidate any more.
-        if let Some(name) = names.get(&id) {
-            candidates.push(Candidate { similarity, artist: artist_name(name)? });
-        }
-    }
+        .map(|Ranked { similarity, key: _, name }| {
+            Ok(Candidate { similarity, artist: artist_name(&name)? })
+        })
+        .collect::<Result<_, Failure>>()?;
     Ok(Found { candidates, mode: SearchMode::Exact, compared })
 }
 
@@ -82,7 +65,7 @@ pub(super) async fn nearest(
 struct Ranked {
     similarity: f64,
     key: String,
-    id: Uuid,
+    name: String,
 }
 
 impl Ord for Ranked {
