@@ -28,7 +28,8 @@ macro_rules! contracts {
             }
             changes: {
                 every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand,
-                never_uses_a_version_twice, commit_order_is_version_order,
+                never_uses_a_version_twice, commit_order_is_version_order, a_removal_tells_its_version,
+                a_follower_tells_the_same, a_follower_hears_of_every_commit, hints_that_nobody_waited_for_lose_nothing,
             }
             faults: { a_save_that_fails_late_changes_nothing, a_blocked_write_fails_in_time, }
             research_sources: { adds_and_pages, refuses_a_removed_artist, }

@@ -2,8 +2,10 @@
 
 pub mod contract;
 pub mod document;
+pub mod fault;
 pub mod fixture;
 pub mod given;
+pub mod history;
 pub mod http;
 pub mod program;
 pub mod service;

@@ -2,7 +2,11 @@
 
 use actix_web::{HttpServer, dev::ServerHandle, web};
 use anyhow::{Context, ensure};
-use api::{app, command::export, state::State};
+use api::{
+    app,
+    command::export,
+    state::{State, StateSettings},
+};
 use domain::Version;
 use storage::Store;
 
@@ -23,7 +27,7 @@ impl Service {
     /// Starts the service on the fixture's database, as another process would.
     pub async fn start(fixture: &impl Fixture) -> anyhow::Result<Self> {
         let store = fixture.another_store().await?;
-        let state = web::Data::new(State::new(store.clone(), State::DEFAULT_BODY_LIMIT_BYTES));
+        let state = web::Data::new(State::new(store.clone(), StateSettings::default()));
         let server = HttpServer::new(move || app(state.clone()))
             .workers(1)
             .disable_signals()

@@ -4,3 +4,6 @@ groovebase_tests::contracts!(groovebase_tests::fixture::Postgres);
 
 #[path = "postgres/connections.rs"]
 mod connections;
+
+#[path = "postgres/followers.rs"]
+mod followers;

@@ -12,7 +12,7 @@ use futures::StreamExt;
 
 use crate::{
     problem::{Code, Problem},
-    state::State,
+    state::{State, StateSettings},
 };
 
 /// The bytes of a body that is declared as JSON, at most as many as the service takes.
@@ -26,7 +26,7 @@ impl FromRequest for JsonBody {
         let declared = check_declaration(request);
         let most = request
             .app_data::<web::Data<State>>()
-            .map_or(State::DEFAULT_BODY_LIMIT_BYTES, |state| state.body_limit_bytes());
+            .map_or(StateSettings::DEFAULT_BODY_LIMIT_BYTES, |state| state.body_limit_bytes());
         let declared_length = header_text(request, &header::CONTENT_LENGTH)
             .and_then(|length| length.parse::<usize>().ok());
         let mut payload = payload.take();

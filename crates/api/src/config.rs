@@ -7,13 +7,20 @@ mod error;
 mod reference;
 mod sources;
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
+use cache::{Bounds, InvalidRedisSettings, Redis, WarmingSettings};
 use clap::{Args, Parser, ValueEnum};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use storage::PoolLimits;
 
-use crate::command::Command;
+use crate::{command::Command, state::StateSettings};
 
 pub use error::{ConfigurationError, Origin};
 pub use reference::configuration_reference;
@@ -49,6 +56,9 @@ pub struct Settings {
     /// The database.
     #[command(flatten)]
     pub database: DatabaseSettings,
+    /// The cache.
+    #[command(flatten)]
+    pub cache: CacheSettings,
     /// Redis.
     #[command(flatten)]
     pub redis: RedisSettings,
@@ -134,13 +144,153 @@ impl DatabaseSettings {
     }
 }
 
-/// Redis.
+/// What is kept in memory.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Cache")]
+pub struct CacheSettings {
+    /// How much memory cached profiles and artists may take, in bytes; 0 keeps none.
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        env = "GROOVEBASE_CACHE_MEMORY_BYTES",
+        default_value = "134217728"
+    )]
+    pub cache_memory_bytes: u64,
+    /// How long ago the catalog may have been confirmed for a read to rely on it, in milliseconds; beyond that reads go
+    /// to the database.
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_CACHE_MAX_STALENESS_MS", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
+    pub cache_max_staleness_ms: u64,
+    /// How long the last good value is handed out, marked as stale, while the database cannot be reached, in seconds; 0
+    /// for never.
+    #[arg(long, global = true, value_name = "SECONDS", env = "GROOVEBASE_CACHE_MAX_STALE_IF_ERROR_SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(..=LONGEST_MS))]
+    pub cache_max_stale_if_error_seconds: u64,
+    /// How many of the most read profiles are fetched after a start; 0 for none. Redis remembers which these are.
+    #[arg(
+        long,
+        global = true,
+        value_name = "COUNT",
+        env = "GROOVEBASE_CACHE_WARM_PROFILES",
+        default_value = "5000"
+    )]
+    pub cache_warm_profiles: usize,
+    /// How many profiles are fetched a second at most after a start.
+    #[arg(
+        long,
+        global = true,
+        value_name = "COUNT",
+        env = "GROOVEBASE_CACHE_WARM_PER_SECOND",
+        default_value = "1000"
+    )]
+    pub cache_warm_per_second: NonZeroU32,
+}
+
+impl CacheSettings {
+    const fn bounds(&self) -> Bounds {
+        Bounds {
+            max_staleness: Duration::from_millis(self.cache_max_staleness_ms),
+            max_stale_if_error: Duration::from_secs(self.cache_max_stale_if_error_seconds),
+        }
+    }
+
+    fn warming(&self) -> Option<WarmingSettings> {
+        (self.cache_warm_profiles != 0).then_some(WarmingSettings {
+            profiles: self.cache_warm_profiles,
+            per_second: self.cache_warm_per_second,
+        })
+    }
+}
+
+/// Redis, which instances share. The service works without it, and goes on when it is away.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Redis")]
 pub struct RedisSettings {
-    /// A cache to share with other instances: `redis://HOST`. Accepted, but not used yet.
+    /// Where it is: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, `redis+sentinel://HOST,HOST/MASTER` or
+    /// `redis+cluster://HOST,HOST`; with `rediss` for TLS.
     #[arg(long, global = true, value_name = "URL", env = "GROOVEBASE_REDIS_URL", value_parser = secret)]
     pub redis_url: Option<SecretString>,
+    /// What every key begins with; services with different databases need different ones.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PREFIX",
+        env = "GROOVEBASE_REDIS_PREFIX",
+        default_value = "groovebase"
+    )]
+    pub redis_prefix: String,
+    /// How many connections are opened at most; requests share them.
+    #[arg(
+        long,
+        global = true,
+        value_name = "COUNT",
+        env = "GROOVEBASE_REDIS_CONNECTIONS",
+        default_value = "8"
+    )]
+    pub redis_connections: usize,
+    /// How long one operation may take before the service goes on without its answer, in milliseconds.
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_REDIS_BUDGET_MS", default_value = "50", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
+    pub redis_budget_ms: u64,
+    /// A PEM file with the certificates to trust instead of those the machine trusts.
+    #[arg(long, global = true, value_name = "FILE", env = "GROOVEBASE_REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
+}
+
+impl RedisSettings {
+    /// What the cache needs to know, the content of the file of certificates aside.
+    pub(crate) fn without_certificates(&self) -> Option<cache::RedisSettings> {
+        let Self { redis_url, redis_prefix, redis_connections, redis_budget_ms, redis_ca_file: _ } =
+            self;
+        Some(cache::RedisSettings {
+            url: redis_url.as_ref()?.expose_secret().to_owned(),
+            prefix: redis_prefix.clone(),
+            connections: *redis_connections,
+            budget: Duration::from_millis(*redis_budget_ms),
+            ca_certificate: None,
+        })
+    }
+
+    fn open(&self) -> Result<Option<Redis>, UnusableRedis> {
+        let Some(mut settings) = self.without_certificates() else { return Ok(None) };
+        if let Some(file) = &self.redis_ca_file {
+            let unreadable = |source| UnusableRedis::Certificates { file: file.clone(), source };
+            settings.ca_certificate = Some(fs::read_to_string(file).map_err(unreadable)?);
+        }
+        Ok(Some(Redis::open(&settings)?))
+    }
+}
+
+/// Why the Redis of the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnusableRedis {
+    /// The file of certificates cannot be read.
+    #[error("cannot read {}", file.display())]
+    Certificates {
+        /// Which file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A setting is of no use.
+    #[error(transparent)]
+    Settings(#[from] InvalidRedisSettings),
+}
+
+impl Settings {
+    /// What the service is built with.
+    ///
+    /// # Errors
+    ///
+    /// When the Redis of the settings cannot be used. Whether it answers is not asked.
+    pub fn service(&self) -> Result<StateSettings, UnusableRedis> {
+        Ok(StateSettings {
+            body_limit_bytes: self.http.http_body_limit_bytes.get(),
+            bounds: self.cache.bounds(),
+            cache_memory_bytes: self.cache.cache_memory_bytes,
+            redis: self.redis.open()?,
+            warming: self.cache.warming(),
+        })
+    }
 }
 
 /// The log, which goes to standard error.

@@ -8,6 +8,7 @@ pub mod conditions;
 pub mod config;
 mod document;
 mod failures;
+pub mod freshness;
 pub mod json;
 pub mod metrics;
 pub mod money;

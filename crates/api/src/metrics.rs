@@ -1,5 +1,9 @@
 //! What the service counts about itself, in `OpenMetrics` text.
 
+mod feed;
+mod redis;
+mod tiers;
+
 use std::{fmt, time::Duration};
 
 use actix_web::http::{Method, StatusCode};
@@ -9,6 +13,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use cache::{FeedStatus, TierStatistics};
+
 use crate::state::Connections;
 
 /// Upper bounds in seconds: from a hit in memory to a statement's time limit.
@@ -17,12 +23,32 @@ const BOUNDS: [f64; 15] = [
     30.0,
 ];
 
+use self::{feed::FeedMetrics, redis::RedisMetrics, tiers::TierMetrics};
+
+pub use self::redis::RedisCounted;
+
 /// Counters, histograms and gauges of one instance.
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
     connections: Family<ConnectionLabels, Gauge>,
+    tiers: TierMetrics,
+    feed: FeedMetrics,
+    redis: RedisMetrics,
+}
+
+/// What others count, as it was when somebody asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    /// How the database connections are used.
+    pub connections: Connections,
+    /// How reads were answered, by what was read.
+    pub tiers: &'a [(&'static str, TierStatistics)],
+    /// How the change feed stands.
+    pub feed: FeedStatus,
+    /// How Redis is, and what was asked of it; `None` without one.
+    pub redis: Option<RedisCounted>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,8 +82,14 @@ impl Metrics {
         self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// Everything counted so far, with the connections as they are used now.
-    pub fn text(&self, connections: Connections) -> Result<String, fmt::Error> {
+    /// Everything counted so far, here and by others.
+    pub fn text(&self, counted: Counted<'_>) -> Result<String, fmt::Error> {
+        let Counted { connections, tiers, feed, redis } = counted;
+        self.tiers.take(tiers);
+        self.feed.take(feed);
+        if let Some(counted) = redis {
+            self.redis.take(counted);
+        }
         let Connections { active, idle, most } = connections;
         for (state, number) in [("active", active), ("idle", idle), ("most", most)] {
             self.connections.get_or_create(&ConnectionLabels { state }).set(number.into());
@@ -87,7 +119,10 @@ impl Default for Metrics {
             "Connections of the pool at work and idle, and how many may be open",
             connections.clone(),
         );
-        Self { registry, requests, durations, connections }
+        let tiers = TierMetrics::registered(&mut registry);
+        let feed = FeedMetrics::registered(&mut registry);
+        let redis = RedisMetrics::registered(&mut registry);
+        Self { registry, requests, durations, connections, tiers, feed, redis }
     }
 }
 
@@ -107,6 +142,8 @@ const fn known(method: &Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use cache::{RedisHealth, RedisStatistics, SharedProfileStatistics};
+
     use super::*;
 
     #[test]
@@ -117,12 +154,37 @@ mod tests {
         let invented = Method::from_bytes(b"BREW").unwrap();
         metrics.observe(&invented, "none", StatusCode::NOT_FOUND, Duration::from_millis(2));
 
-        let text = metrics.text(Connections { active: 1, idle: 2, most: 30 }).unwrap();
+        let memory = TierStatistics { memory: 7, ..TierStatistics::default() };
+        let counted = Counted {
+            connections: Connections { active: 1, idle: 2, most: 30 },
+            tiers: &[("profile", memory)],
+            feed: FeedStatus {
+                age: None,
+                last_round: Duration::from_millis(2),
+                unreachable: false,
+                applied: domain::Version::ZERO,
+                artists: 3,
+                rounds: 4,
+                failures: 0,
+                connections: 1,
+                changes: 3,
+            },
+            redis: Some(RedisCounted {
+                health: RedisHealth::Up,
+                statistics: RedisStatistics::default(),
+                profiles: SharedProfileStatistics::default(),
+            }),
+        };
+        let text = metrics.text(counted).unwrap();
         for line in [
             r#"groovebase_http_requests_total{method="GET",route="/a/{b}",status="200"} 1"#,
             r#"groovebase_http_requests_total{method="other",route="none",status="404"} 1"#,
             r#"groovebase_http_request_duration_seconds_bucket{le="0.0025",method="GET",route="/a/{b}"} 1"#,
             r#"groovebase_database_connections{state="most"} 30"#,
+            r#"groovebase_cache_reads_total{kind="profile",tier="memory"} 7"#,
+            "groovebase_feed_age_seconds -1.0",
+            "groovebase_feed_rounds_total 4",
+            "groovebase_redis_up 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

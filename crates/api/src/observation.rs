@@ -177,7 +177,7 @@ mod tests {
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("panic.db").display());
         let limits = storage::PoolLimits { kept: 0, ..storage::PoolLimits::default() };
         let store = storage::connect(&url, &limits, Arc::new(domain::SystemClock)).await.unwrap();
-        let state = web::Data::new(State::new(store, State::DEFAULT_BODY_LIMIT_BYTES));
+        let state = web::Data::new(State::new(store, crate::state::StateSettings::default()));
         let boom = || async { panic!("secret reason") as HttpResponse };
         let service = test::init_service(
             App::new().app_data(state).route("/boom", web::get().to(boom)).wrap(from_fn(observe)),

@@ -10,7 +10,7 @@ use domain::{ArtistName, InvalidArtistName, RepositoryError, Version};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{causes::with_causes, json::InvalidDocument, violation::Violation};
+use crate::{causes::with_causes, freshness::Served, json::InvalidDocument, violation::Violation};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -198,6 +198,7 @@ pub struct Problem {
     suggestions: Vec<ArtistName>,
     current_version: Option<Version>,
     allow: Option<Box<str>>,
+    served: Option<Served>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -211,6 +212,7 @@ impl Problem {
             suggestions: Vec::new(),
             current_version: None,
             allow: None,
+            served: None,
             source: None,
         }
     }
@@ -275,6 +277,12 @@ impl Problem {
         Self { suggestions, ..self }
     }
 
+    /// Says from which tier it is known.
+    #[must_use]
+    pub fn served(self, served: Served) -> Self {
+        Self { served: Some(served), ..self }
+    }
+
     /// Says where in the request the problem lies.
     #[must_use]
     pub fn at(mut self, violation: Violation) -> Self {
@@ -301,6 +309,9 @@ impl Problem {
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, &**allow));
         }
+        if let Some(served) = self.served {
+            served.tell(&mut response);
+        }
         if self.code == Code::DatabaseUnavailable {
             response.insert_header((header::RETRY_AFTER, "1"));
         }
@@ -310,7 +321,16 @@ impl Problem {
     /// The body of the answer.
     #[must_use]
     pub fn body(&self, request_id: &str, path: &str) -> ProblemBody {
-        let Self { code, detail, errors, suggestions, current_version, allow: _, source: _ } = self;
+        let Self {
+            code,
+            detail,
+            errors,
+            suggestions,
+            current_version,
+            allow: _,
+            served: _,
+            source: _,
+        } = self;
         ProblemBody {
             problem_type: format!("urn:groovebase:problem:{}", code.as_str()),
             title: code.title(),

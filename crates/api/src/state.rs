@@ -8,14 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache::CachedStyleProfiles;
-use domain::{
-    ArtistName, Artists, Generations, RepositoryError, ResearchSources, SimilarArtists,
-    StyleProfiles,
+use cache::{
+    Bounds, CachedArtists, CachedStyleProfiles, Feed, FeedStatus, Redis, RedisStyleProfiles,
+    SharedProfiles, Warming, WarmingSettings,
 };
+use domain::{ArtistName, Artists, Generations, RepositoryError, ResearchSources, SimilarArtists};
 use storage::{Backend, PoolUse, Store};
 
-use crate::{metrics::Metrics, problem::Problem};
+use crate::{
+    metrics::{Counted, Metrics, RedisCounted},
+    problem::Problem,
+    routes::style_profiles::ReadyProfile,
+};
 
 /// How many names a caller is offered instead of an unknown one.
 const SUGGESTIONS: usize = 3;
@@ -34,18 +38,60 @@ pub struct Connections {
     pub most: u32,
 }
 
+/// What the service is built with besides its store.
+#[derive(Debug, Clone)]
+pub struct StateSettings {
+    /// The largest body of a request, in bytes.
+    pub body_limit_bytes: usize,
+    /// How old an answer may be.
+    pub bounds: Bounds,
+    /// How much is kept in memory, in bytes; nothing at 0.
+    pub cache_memory_bytes: u64,
+    /// The Redis that instances share, if there is one.
+    pub redis: Option<Redis>,
+    /// What is warmed after the start, if anything.
+    pub warming: Option<WarmingSettings>,
+}
+
+impl StateSettings {
+    /// How large a body may be unless somebody says otherwise.
+    pub const DEFAULT_BODY_LIMIT_BYTES: usize = 1_048_576;
+
+    /// How much is kept in memory unless somebody says otherwise.
+    pub const DEFAULT_CACHE_MEMORY_BYTES: u64 = 134_217_728;
+}
+
+/// Bodies of 1 MiB, 128 MiB in memory, no Redis.
+impl Default for StateSettings {
+    fn default() -> Self {
+        Self {
+            body_limit_bytes: Self::DEFAULT_BODY_LIMIT_BYTES,
+            bounds: Bounds::default(),
+            cache_memory_bytes: Self::DEFAULT_CACHE_MEMORY_BYTES,
+            redis: None,
+            warming: None,
+        }
+    }
+}
+
+/// Of the memory for caching, artists get one part in so many; an artist is that much smaller than a profile.
+const ARTISTS_PART: u64 = 16;
+
 /// Everything the handlers share.
 pub struct State {
     /// The artists.
-    pub artists: Arc<dyn Artists>,
-    /// The style profiles.
-    pub style_profiles: Arc<dyn StyleProfiles>,
+    pub artists: CachedArtists,
+    /// The style profiles, with their answers.
+    pub(crate) style_profiles: CachedStyleProfiles<ReadyProfile>,
     /// The research sources.
     pub research_sources: Arc<dyn ResearchSources>,
     /// The search for similar artists.
     pub similar_artists: Arc<dyn SimilarArtists>,
     /// The generations.
     pub generations: Arc<dyn Generations>,
+    feed: Feed,
+    redis: Option<Arc<RedisStyleProfiles>>,
+    _warming: Option<Warming>,
     store: Store,
     body_limit_bytes: usize,
     metrics: Metrics,
@@ -53,23 +99,72 @@ pub struct State {
 }
 
 impl State {
-    /// How large a body may be unless somebody says otherwise.
-    pub const DEFAULT_BODY_LIMIT_BYTES: usize = 1_048_576;
-
-    /// A service on top of an open store.
+    /// A service on top of an open store. It begins to follow the store's changes.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
     #[must_use]
-    pub fn new(store: Store, body_limit_bytes: usize) -> Self {
+    pub fn new(store: Store, settings: StateSettings) -> Self {
+        let StateSettings { body_limit_bytes, bounds, cache_memory_bytes, redis, warming } =
+            settings;
+        let feed = Feed::start(store.changes(), bounds);
+        let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
+        let shared = redis.clone().map(|tier| tier as Arc<dyn SharedProfiles>);
+        let artists_memory = cache_memory_bytes / ARTISTS_PART;
+        let style_profiles = CachedStyleProfiles::new(
+            store.style_profiles(),
+            feed.clone(),
+            shared.clone(),
+            cache_memory_bytes - artists_memory,
+        );
         Self {
-            artists: store.artists(),
-            style_profiles: Arc::new(CachedStyleProfiles::new(store.style_profiles())),
+            artists: CachedArtists::new(store.artists(), feed.clone(), shared, artists_memory),
+            _warming: warming.map(|settings| Warming::start(style_profiles.clone(), settings)),
+            style_profiles,
             research_sources: store.research_sources(),
             similar_artists: store.similar_artists(),
             generations: store.generations(),
+            feed,
+            redis,
             store,
             body_limit_bytes,
             metrics: Metrics::default(),
             stopping: AtomicBool::new(false),
         }
+    }
+
+    /// How the change feed stands.
+    #[must_use]
+    pub fn feed_status(&self) -> FeedStatus {
+        self.feed.status()
+    }
+
+    /// Everything that is counted, in `OpenMetrics` text.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written as text.
+    pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.text(Counted {
+            connections: self.connections(),
+            tiers: &[
+                ("profile", self.style_profiles.statistics()),
+                ("artist", self.artists.statistics()),
+            ],
+            feed: self.feed_status(),
+            redis: self.redis.as_ref().map(|tier| RedisCounted {
+                health: tier.redis().health(),
+                statistics: tier.redis().statistics(),
+                profiles: tier.statistics(),
+            }),
+        })
+    }
+
+    /// The Redis in use, if there is one.
+    #[must_use]
+    pub fn redis(&self) -> Option<&Redis> {
+        self.redis.as_ref().map(|tier| tier.redis())
     }
 
     /// The largest body, in bytes.
@@ -120,8 +215,12 @@ impl State {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Closes the store, once nobody uses it.
+    /// Stops following the store and closes it, once nobody uses it.
     pub async fn close(&self) {
+        self.feed.stop();
+        if let Some(redis) = self.redis() {
+            redis.close();
+        }
         self.store.close().await;
     }
 

@@ -1,5 +1,53 @@
 #![doc = include_str!("../README.md")]
 
+mod artists;
+mod bulk_load;
+mod catalog;
+mod coherent;
+#[cfg(feature = "redis")]
+mod counters;
+mod feed;
+mod freshness;
+mod key;
+mod loads;
+mod local;
+mod rate_limiter;
+mod read_through;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "redis")]
+mod sessions;
+mod statistics;
 mod style_profiles;
+mod warming;
 
-pub use style_profiles::CachedStyleProfiles;
+pub use artists::CachedArtists;
+pub use bulk_load::CachedBulkLoad;
+#[cfg(feature = "redis")]
+pub use counters::{CounterError, Counters};
+pub use feed::{Feed, FeedStatus};
+pub use freshness::{Bounds, Freshness, Read, Tier};
+pub use key::{
+    InvalidKey, InvalidNamespace, Lifetime, LifetimeOutOfRange, MAX_KEY_BYTES, Namespace,
+};
+pub use rate_limiter::{
+    Decider, Decision, InvalidRateLimit, InvalidTake, RateLimit, RateLimiter, RateLimiterStatistics,
+};
+#[cfg(feature = "redis")]
+pub use redis::keyspace::{
+    Keyspace, KeyspaceError, KeyspaceStatistics, MAX_VALUE_BYTES, PrefixRemoval,
+};
+pub use read_through::{ReadThrough, ReadThroughError};
+#[cfg(feature = "redis")]
+pub use redis::{
+    InvalidRedisSettings, Redis, RedisAway, RedisFailures, RedisHealth, RedisSettings,
+    RedisStatistics, RedisStyleProfiles, RedisTrouble, SharedProfileStatistics,
+    UnreadableEnvelopes,
+};
+#[cfg(feature = "redis")]
+pub use sessions::{InvalidSessionLifetimes, MAX_SESSION_BYTES, SessionError, Sessions};
+pub use statistics::TierStatistics;
+pub use style_profiles::{
+    CachedProfile, CachedStyleProfiles, Representation, shared::SharedProfiles,
+};
+pub use warming::{Warming, WarmingSettings};

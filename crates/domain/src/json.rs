@@ -48,6 +48,26 @@ impl JsonArray {
     pub fn elements(&self) -> &[Value] {
         &self.0
     }
+
+    /// About how many bytes the elements take in memory.
+    #[must_use]
+    pub fn approximate_bytes(&self) -> usize {
+        self.0.iter().map(approximate_bytes).sum()
+    }
+}
+
+/// The depth is bounded, see [`check`].
+fn approximate_bytes(value: &Value) -> usize {
+    let owned = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(elements) => elements.iter().map(approximate_bytes).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| size_of::<String>() + key.len() + approximate_bytes(value))
+            .sum(),
+    };
+    size_of::<Value>() + owned
 }
 
 impl TryFrom<Value> for JsonArray {

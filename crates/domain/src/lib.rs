@@ -26,9 +26,9 @@ pub use id::{Id, InvalidId};
 pub use json::{InvalidJson, JsonArray, JsonObject};
 pub use limit::{Limit, LimitOutOfRange};
 pub use repository::{
-    ArtistFilter, Artists, BulkCounts, BulkLoad, Change, Changes, Exactness, Expected, FoundArtist,
-    Generations, HistoryPage, Neighbour, Neighbours, ProfileRecord, RepositoryError,
-    ResearchSources, SavedProfile, SearchMode, SimilarArtists, StyleProfiles,
+    ArtistFilter, Artists, BulkCounts, BulkLoad, Change, ChangeFollower, Changes, Exactness,
+    Expected, FoundArtist, Generations, HistoryPage, Neighbour, Neighbours, ProfileRecord,
+    RepositoryError, ResearchSources, SavedProfile, SearchMode, SimilarArtists, StyleProfiles,
 };
 pub use research_source::{
     InvalidResearchSource, NewResearchSource, ResearchSource, ResearchSourceId, SourceLocation,

@@ -14,7 +14,7 @@ use crate::{ArtistName, Version};
 
 pub use artists::{ArtistFilter, Artists, FoundArtist};
 pub use bulk_load::{BulkCounts, BulkLoad, ProfileRecord};
-pub use changes::{Change, Changes};
+pub use changes::{Change, ChangeFollower, Changes};
 pub use generations::{Generations, HistoryPage};
 pub use research_sources::ResearchSources;
 pub use similar_artists::{Exactness, Neighbour, Neighbours, SearchMode, SimilarArtists};

@@ -46,6 +46,17 @@ pub struct StyleProfile {
     pub updated_at: Timestamp,
 }
 
+impl StyleProfile {
+    /// About how many bytes the profile takes in memory, everything that it owns included.
+    #[must_use]
+    pub fn approximate_bytes(&self) -> usize {
+        let names = self.artist.as_str().len() + self.artist.key().as_str().len();
+        let numbers = self.embedding.as_ref().map_or(0, |it| size_of_val(it.as_slice()));
+        let text = self.text_description.as_str().len();
+        size_of::<Self>() + names + numbers + text + self.midi_templates.approximate_bytes()
+    }
+}
+
 /// A style profile to save: what research knows, without what the store adds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewStyleProfile {

@@ -3,17 +3,19 @@
 use async_trait::async_trait;
 use domain::{
     Artist, ArtistCursor, ArtistFilter, ArtistKey, ArtistName, Artists, FoundArtist, Limit, Page,
-    RepositoryError, ResearchStatus,
+    RepositoryError, ResearchStatus, Version,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, LikeExpr, OnConflict},
 };
 
 use crate::{
     entity::{
         StoredTime,
-        artist::{self, Column, Entity, Model},
+        artist::{self, Column, Entity, Model, stored_version},
+        removed_artist,
     },
     error::Failure,
     store::Store,
@@ -65,28 +67,18 @@ impl Artists for SeaArtists {
                         Expr::value(StoredTime::new(self.0.backend(), self.0.now())),
                     )
                     .filter(Column::NameKey.eq(artist.as_str()))
-                    .exec(&transaction)
+                    .exec(&*transaction)
                     .await?;
-                let updated = row(&transaction, artist).await?;
+                let updated = row(&*transaction, artist).await?;
                 transaction.commit().await?;
                 updated.map(Artist::try_from).transpose()
             })
             .await
     }
 
-    async fn remove(&self, artist: &ArtistKey) -> Result<bool, RepositoryError> {
-        let removal = async {
-            let _writer = self.0.writer().await?;
-            let transaction = self.0.begin_versioned().await?;
-            let removed = Entity::delete_many()
-                .filter(Column::NameKey.eq(artist.as_str()))
-                .exec(&transaction)
-                .await?;
-            transaction.commit().await?;
-            Ok::<_, Failure>(removed.rows_affected != 0)
-        };
+    async fn remove(&self, artist: &ArtistKey) -> Result<Option<Version>, RepositoryError> {
         // Not repeated: a second attempt could not tell whether the first one removed it.
-        Ok(removal.await?)
+        Ok(self.delete(artist).await?)
     }
 
     async fn suggest(
@@ -104,11 +96,29 @@ impl SeaArtists {
         let transaction = self.0.begin_versioned().await?;
         let inserted = Entity::insert(artist::pending(self.0.backend(), artist, self.0.now()))
             .on_conflict(OnConflict::column(Column::NameKey).do_nothing().to_owned())
-            .exec_without_returning(&transaction)
+            .exec_without_returning(&*transaction)
             .await?;
-        let found = row(&transaction, artist.key()).await?.ok_or(RepositoryError::Conflict)?;
+        let found = row(&*transaction, artist.key()).await?.ok_or(RepositoryError::Conflict)?;
         transaction.commit().await?;
         Ok(FoundArtist { artist: found.try_into()?, created: inserted != 0 })
+    }
+
+    async fn delete(&self, artist: &ArtistKey) -> Result<Option<Version>, Failure> {
+        let _writer = self.0.writer().await?;
+        let transaction = self.0.begin_versioned().await?;
+        let deletion = Entity::delete_many()
+            .filter(Column::NameKey.eq(artist.as_str()))
+            .exec(&*transaction)
+            .await?;
+        if deletion.rows_affected == 0 {
+            return Ok(None);
+        }
+        let removal = removed_artist::Entity::find_by_id(artist.as_str())
+            .one(&*transaction)
+            .await?
+            .ok_or_else(|| DbErr::RecordNotFound("a trigger writes it".to_owned()))?;
+        transaction.commit().await?;
+        Ok(Some(stored_version(removal.version)?))
     }
 
     async fn read_page(

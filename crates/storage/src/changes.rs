@@ -1,8 +1,13 @@
-//! The change feed, the same on every backend: its order is made by the triggers of the schema.
+//! The change feed. Its order is made by the triggers of the schema; how a follower is woken is each backend's own.
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use async_trait::async_trait;
-use domain::{ArtistId, ArtistKey, Change, Changes, RepositoryError, Version};
-use sea_orm::{FromQueryResult, Statement, prelude::Uuid, sea_query::Value};
+use domain::{ArtistId, ArtistKey, Change, ChangeFollower, Changes, RepositoryError, Version};
+use sea_orm::prelude::Uuid;
 
 use crate::{
     entity::artist::{artist_name, stored_version},
@@ -10,71 +15,83 @@ use crate::{
     store::{Backend, Store},
 };
 
-/// [`Changes`] through SeaORM.
+/// [`Changes`] in the database.
 #[derive(Debug, Clone)]
 pub(crate) struct SeaChanges(pub(crate) Store);
 
 /// One statement sees one snapshot, so an artist never appears half removed. Each branch reads its own index in order.
+/// Profiles are looked up last: for the rows that are told, and not for all that there are because a few may be.
 const SINCE: &str = "
-    SELECT * FROM (
+    SELECT changes.version, changes.name, changes.id, style_profiles.artist_id IS NOT NULL AS has_profile
+    FROM (
      SELECT * FROM (
-      SELECT a.version, a.name_key, a.name, a.id,
-       EXISTS (SELECT 1 FROM style_profiles p WHERE p.artist_id = a.id) AS has_profile
-      FROM artists a WHERE a.version > $1 ORDER BY a.version LIMIT $2) AS present
+      SELECT version, name, id FROM artists WHERE version > $1 ORDER BY version LIMIT $2) AS present
      UNION ALL
      SELECT * FROM (
-      SELECT r.version, r.name_key, CAST(NULL AS text) AS name, CAST(NULL AS uuid) AS id, FALSE AS has_profile
-      FROM removed_artists r WHERE r.version > $1 ORDER BY r.version LIMIT $2) AS removed
-    ) AS changes ORDER BY version LIMIT $2";
-
-#[derive(Debug, FromQueryResult)]
-struct Row {
-    version: i64,
-    name_key: String,
-    name: Option<String>,
-    id: Option<Uuid>,
-    has_profile: bool,
-}
+      SELECT version, name_key AS name, CAST(NULL AS uuid) AS id
+      FROM removed_artists WHERE version > $1 ORDER BY version LIMIT $2) AS removed
+     ORDER BY version LIMIT $2
+    ) AS changes
+    LEFT JOIN style_profiles ON style_profiles.artist_id = changes.id
+    ORDER BY changes.version";
 
 #[async_trait]
 impl Changes for SeaChanges {
     async fn since(&self, version: Version, limit: u32) -> Result<Vec<Change>, RepositoryError> {
         self.0
             .retry(|| async {
-                let after = i64::try_from(version.number()).unwrap_or(i64::MAX);
-                let rows = Row::find_by_statement(self.statement(after, limit))
-                    .all(self.0.database())
-                    .await?;
-                rows.into_iter().map(change).collect()
+                match self.0.backend() {
+                    #[cfg(feature = "postgres")]
+                    Backend::Postgres => {
+                        let pool = self.0.database().get_postgres_connection_pool();
+                        postgres::since(&mut *pool.acquire().await?, version, limit).await
+                    }
+                    #[cfg(feature = "sqlite")]
+                    Backend::Sqlite => {
+                        let pool = self.0.database().get_sqlite_connection_pool();
+                        sqlite::since(&mut *pool.acquire().await?, version, limit).await
+                    }
+                    #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+                    _ => Err(RepositoryError::Conflict.into()),
+                }
             })
             .await
     }
-}
 
-impl SeaChanges {
-    fn statement(&self, after: i64, limit: u32) -> Statement {
-        let values: [Value; 2] = [after.into(), i64::from(limit).into()];
-        let backend = match self.0.backend() {
-            Backend::Postgres => sea_orm::DbBackend::Postgres,
-            Backend::Sqlite => sea_orm::DbBackend::Sqlite,
-        };
-        Statement::from_sql_and_values(backend, SINCE, values)
+    async fn follow(&self) -> Result<Box<dyn ChangeFollower>, RepositoryError> {
+        match self.0.backend() {
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Ok(Box::new(postgres::Follower::open(&self.0).await?)),
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => Ok(Box::new(sqlite::Follower::open(&self.0).await?)),
+            #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+            _ => Err(RepositoryError::Conflict),
+        }
     }
 }
 
-fn change(row: Row) -> Result<Change, Failure> {
-    let Row { version, name_key, name, id, has_profile } = row;
+/// What [`SINCE`] is given for `$1` and `$2`.
+fn bounds(version: Version, limit: u32) -> (i64, i64) {
+    (i64::try_from(version.number()).unwrap_or(i64::MAX), i64::from(limit))
+}
+
+/// Reads a row of [`SINCE`]. A removed artist has no identity, and its key for a name.
+fn change(
+    version: i64,
+    name: &str,
+    id: Option<Uuid>,
+    has_profile: bool,
+) -> Result<Change, Failure> {
     let version = stored_version(version)?;
-    match (name, id) {
-        (Some(name), Some(id)) => Ok(Change::Present {
+    match id {
+        Some(id) => Ok(Change::Present {
             version,
             id: ArtistId::from_uuid(id),
-            artist: artist_name(&name)?,
+            artist: artist_name(name)?,
             has_profile,
         }),
-        _ => Ok(Change::Removed {
-            version,
-            key: ArtistKey::parse(&name_key).map_err(Failure::corrupt)?,
-        }),
+        None => {
+            Ok(Change::Removed { version, key: ArtistKey::parse(name).map_err(Failure::corrupt)? })
+        }
     }
 }

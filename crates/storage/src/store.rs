@@ -1,5 +1,7 @@
 //! An open store: its connections, its writers, its clock.
 
+mod versioned_transaction;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
@@ -11,7 +13,9 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+
+pub(crate) use versioned_transaction::VersionedTransaction;
 
 use crate::{
     artists::SeaArtists, bulk_load::SeaBulkLoad, changes::SeaChanges, connect::PoolLimits,
@@ -48,9 +52,9 @@ pub struct Store {
 struct Shared {
     database: DatabaseConnection,
     backend: Backend,
-    most_connections: u32,
+    limits: PoolLimits,
     writers: Semaphore,
-    writer_patience: Duration,
+    commits: watch::Sender<()>,
     clock: Arc<dyn Clock>,
 }
 
@@ -71,9 +75,9 @@ impl Store {
             shared: Arc::new(Shared {
                 database,
                 backend,
-                most_connections: limits.most,
+                limits: limits.clone(),
                 writers: Semaphore::new(writers),
-                writer_patience: limits.statement_timeout,
+                commits: watch::Sender::new(()),
                 clock,
             }),
         }
@@ -108,7 +112,7 @@ impl Store {
             _ => (0, 0),
         };
         let idle = u32::try_from(idle).unwrap_or(u32::MAX);
-        PoolUse { active: size.saturating_sub(idle), idle, most: self.shared.most_connections }
+        PoolUse { active: size.saturating_sub(idle), idle, most: self.shared.limits.most }
     }
 
     /// Closes every connection, after what is under way.
@@ -164,13 +168,22 @@ impl Store {
         &self.shared.database
     }
 
+    pub(crate) fn limits(&self) -> &PoolLimits {
+        &self.shared.limits
+    }
+
+    /// Learns of each commit of a [`VersionedTransaction`] of this store and its clones.
+    pub(crate) fn commits(&self) -> watch::Receiver<()> {
+        self.shared.commits.subscribe()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.clock.now()
     }
 
     /// Waits for the right to write. Hold the permit until the transaction has ended.
     pub(crate) async fn writer(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        tokio::time::timeout(self.shared.writer_patience, self.shared.writers.acquire())
+        tokio::time::timeout(self.shared.limits.statement_timeout, self.shared.writers.acquire())
             .await
             .map_err(Failure::unavailable)?
             .map_err(Failure::unavailable)
@@ -190,7 +203,7 @@ impl Store {
     ///
     /// The triggers would take the same lock later, but after row locks, and two such writers could wait for each
     /// other.
-    pub(crate) async fn begin_versioned(&self) -> Result<DatabaseTransaction, Failure> {
+    pub(crate) async fn begin_versioned(&self) -> Result<VersionedTransaction<'_>, Failure> {
         let transaction = self.begin().await?;
         if self.backend() == Backend::Postgres {
             let lock = Statement::from_string(
@@ -199,7 +212,7 @@ impl Store {
             );
             transaction.execute_raw(lock).await?;
         }
-        Ok(transaction)
+        Ok(VersionedTransaction::new(transaction, &self.shared.commits))
     }
 
     /// Runs what is safe to repeat, again at most three times when the connection failed or a deadlock was resolved.

@@ -1,6 +1,6 @@
 //! Style profiles, the same on every backend.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
@@ -24,11 +24,12 @@ pub(crate) struct SeaStyleProfiles(pub(crate) Store);
 
 #[async_trait]
 impl StyleProfiles for SeaStyleProfiles {
-    async fn find(&self, artist: &ArtistKey) -> Result<Option<StyleProfile>, RepositoryError> {
+    async fn find(&self, artist: &ArtistKey) -> Result<Option<Arc<StyleProfile>>, RepositoryError> {
         self.0
             .retry(|| async {
                 let rows = rows(self.0.database(), &[artist.as_str()]).await?;
-                rows.into_iter().next().and_then(Rows::into_profile).transpose()
+                let profile = rows.into_iter().next().and_then(Rows::into_profile).transpose()?;
+                Ok(profile.map(Arc::new))
             })
             .await
     }
@@ -36,7 +37,7 @@ impl StyleProfiles for SeaStyleProfiles {
     async fn find_many(
         &self,
         artists: &[ArtistKey],
-    ) -> Result<Vec<Option<StyleProfile>>, RepositoryError> {
+    ) -> Result<Vec<Option<Arc<StyleProfile>>>, RepositoryError> {
         self.0.retry(|| self.read_many(artists)).await
     }
 
@@ -58,26 +59,29 @@ impl StyleProfiles for SeaStyleProfiles {
         &self,
         artist: &ArtistKey,
         expected: Expected,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<Option<Version>, RepositoryError> {
         // Not repeated: a second attempt could not tell whether the first one removed it.
         Ok(self.delete(artist, expected).await?)
     }
 }
 
 impl SeaStyleProfiles {
-    async fn read_many(&self, artists: &[ArtistKey]) -> Result<Vec<Option<StyleProfile>>, Failure> {
+    async fn read_many(
+        &self,
+        artists: &[ArtistKey],
+    ) -> Result<Vec<Option<Arc<StyleProfile>>>, Failure> {
         let mut found = HashMap::with_capacity(artists.len());
         // SQLite binds at most 32,766 values in a statement.
         for some in artists.chunks(10_000) {
             let keys: Vec<&str> = some.iter().map(ArtistKey::as_str).collect();
             for rows in rows(self.0.database(), &keys).await? {
                 if let Some(profile) = rows.into_profile() {
-                    let profile = profile?;
+                    let profile = Arc::new(profile?);
                     found.insert(profile.artist.key().clone(), profile);
                 }
             }
         }
-        // Cloned, since a caller may ask for one artist twice.
+        // Shared, since a caller may ask for one artist twice.
         Ok(artists.iter().map(|artist| found.get(artist).cloned()).collect())
     }
 
@@ -88,22 +92,27 @@ impl SeaStyleProfiles {
     ) -> Result<SavedProfile, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
-        let stored = rows(&transaction, &[profile.artist.key().as_str()]).await?.into_iter().next();
+        let stored =
+            rows(&*transaction, &[profile.artist.key().as_str()]).await?.into_iter().next();
         expect(expected, stored.as_ref())?;
-        let saved = write(&self.0, &transaction, profile, stored).await?;
+        let saved = write(&self.0, &*transaction, profile, stored).await?;
         transaction.commit().await?;
         Ok(saved)
     }
 
-    async fn delete(&self, artist: &ArtistKey, expected: Expected) -> Result<bool, Failure> {
+    async fn delete(
+        &self,
+        artist: &ArtistKey,
+        expected: Expected,
+    ) -> Result<Option<Version>, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
-        let stored = rows(&transaction, &[artist.as_str()]).await?.into_iter().next();
+        let stored = rows(&*transaction, &[artist.as_str()]).await?.into_iter().next();
         expect(expected, stored.as_ref())?;
-        let Some(Rows { artist, profile: Some(profile), .. }) = stored else { return Ok(false) };
+        let Some(Rows { artist, profile: Some(profile), .. }) = stored else { return Ok(None) };
 
-        style_embedding::Entity::delete_by_id(artist.id).exec(&transaction).await?;
-        style_profile::Entity::delete_by_id(profile.id).exec(&transaction).await?;
+        style_embedding::Entity::delete_by_id(artist.id).exec(&*transaction).await?;
+        style_profile::Entity::delete_by_id(profile.id).exec(&*transaction).await?;
         let bare = artist::ActiveModel {
             id: Set(artist.id),
             research_status: Set(ResearchStatus::Pending.as_str().to_owned()),
@@ -112,9 +121,10 @@ impl SeaStyleProfiles {
             last_updated: Set(StoredTime::new(self.0.backend(), self.0.now())),
             ..Default::default()
         };
-        bare.update(&transaction).await?;
+        bare.update(&*transaction).await?;
+        let version = version(&*transaction, ArtistId::from_uuid(artist.id)).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(Some(artist::stored_version(version)?))
     }
 }
 
@@ -209,7 +219,7 @@ pub(crate) async fn write(
     // The triggers of all three tables have run; whichever was last set the version.
     artist.version = version(transaction, ArtistId::from_uuid(artist.id)).await?;
     let profile = style_profile::profile(&artist, stored_profile, embedding)?;
-    Ok(SavedProfile { profile, created: replaced.is_none() })
+    Ok(SavedProfile { profile: Arc::new(profile), created: replaced.is_none() })
 }
 
 async fn version(database: &impl ConnectionTrait, artist: ArtistId) -> Result<i64, Failure> {

@@ -166,9 +166,10 @@ pub async fn removes_all_but_the_account(fixture: &impl Fixture) -> anyhow::Resu
     generation.artist = Some(saved.artist.clone());
     let recorded = store.generations().record(vec![generation]).await?;
 
-    ensure!(store.artists().remove(saved.artist.key()).await?);
-    ensure!(!store.artists().remove(saved.artist.key()).await?, "gone already");
+    let removed = store.artists().remove(saved.artist.key()).await?.context("was there")?;
+    let again = store.artists().remove(saved.artist.key()).await?;
 
+    ensure!(saved.version < removed && again.is_none(), "{removed}, again {again:?}");
     ensure!(store.artists().find(saved.artist.key()).await?.is_none());
     ensure!(store.style_profiles().find(saved.artist.key()).await?.is_none());
     ensure!(

@@ -56,9 +56,9 @@ pub async fn loads_what_save_would(fixture: &impl Fixture) -> anyhow::Result<()>
         let as_loaded = domain::StyleProfile {
             version: loaded.version,
             updated_at: loaded.updated_at,
-            ..saved
+            ..saved.as_ref().clone()
         };
-        ensure!(as_loaded == loaded, "{loaded:?}");
+        ensure!(as_loaded == *loaded, "{loaded:?}");
         let sources =
             store.research_sources().page(artist.id, None, None, Limit::LARGEST).await?.items;
         let urls: Vec<_> = sources.iter().map(|source| source.source.location.url()).collect();

@@ -6,10 +6,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
-use domain::{Change, Changes, Expected, ResearchStatus, Version};
+use domain::{Change, ChangeFollower, Changes, Expected, ProfileRecord, ResearchStatus, Version};
+use futures::FutureExt;
+use tokio::time::timeout;
 
 use crate::{fixture::Fixture, given};
 
@@ -214,5 +217,139 @@ pub async fn commit_order_is_version_order(fixture: &impl Fixture) -> anyhow::Re
         }
     }
     ensure!(followed == stored, "followed {followed:?}, stored {stored:?}");
+    Ok(())
+}
+
+/// Of an artist and of a profile, what a removal returns is what the feed tells.
+pub async fn a_removal_tells_its_version(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let changes = store.changes();
+    let new = given::profile("J Dilla", "late")?;
+    let key = new.artist.key();
+    store.style_profiles().save(&new, Expected::Any).await?;
+
+    let bare = store.style_profiles().remove(key, Expected::Any).await?.context("was there")?;
+    let told_bare = changes.since(Version::ZERO, 10).await?;
+    let removed = store.artists().remove(key).await?.context("was there")?;
+    let told_removed = changes.since(Version::ZERO, 10).await?;
+
+    ensure!(
+        matches!(told_bare.as_slice(), [Change::Present { version, has_profile: false, .. }] if *version == bare),
+        "{bare}, {told_bare:?}"
+    );
+    ensure!(
+        told_removed == [Change::Removed { version: removed, key: key.clone() }],
+        "{removed}, {told_removed:?}"
+    );
+    ensure!(store.artists().remove(key).await?.is_none(), "gone already");
+    Ok(())
+}
+
+/// A follower is another way to the same feed.
+pub async fn a_follower_tells_the_same(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let changes = store.changes();
+    let mut follower = changes.follow().await?;
+    for name in given::DIFFICULT_NAMES {
+        store.style_profiles().save(&given::profile(name, name)?, Expected::Any).await?;
+    }
+    store.artists().find_or_create(&given::name("Nobody's profile")?).await?;
+    store.artists().remove(&given::key("AC/DC")?).await?;
+
+    let everything = changes.since(Version::ZERO, 100).await?;
+
+    ensure!(everything.len() == given::DIFFICULT_NAMES.len() + 1, "{everything:?}");
+    for version in [Version::ZERO].into_iter().chain(everything.iter().map(Change::version)) {
+        for limit in [1, 5, 100] {
+            let followed = follower.since(version, limit).await?;
+            let told = changes.since(version, limit).await?;
+            ensure!(followed == told, "since {version}, {limit}: {followed:?} is not {told:?}");
+        }
+    }
+    Ok(())
+}
+
+/// How long a hint may take here. It is there in milliseconds; a machine under load may need longer.
+const HINT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Waits for hints until the feed has moved past `known`, and returns where it is then.
+async fn hinted_past(
+    follower: &mut Box<dyn ChangeFollower>,
+    known: Version,
+) -> anyhow::Result<Version> {
+    let moved = async {
+        loop {
+            follower.hint().await?;
+            // A hint may come for nothing; the feed itself tells what there is.
+            if let Some(last) = follower.since(known, 100).await?.last() {
+                return anyhow::Ok(last.version());
+            }
+        }
+    };
+    timeout(HINT_WITHIN, moved).await.context("no hint in time")?
+}
+
+/// Whoever commits: the same store, in whatever way, another instance, or a person at a prompt.
+pub async fn a_follower_hears_of_every_commit(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let other = fixture.another_store().await?;
+    let new = given::profile("J Dilla", "late")?;
+    let key = new.artist.key();
+    let mut follower = store.changes().follow().await?;
+    let mut known = Version::ZERO;
+
+    store.style_profiles().save(&new, Expected::Any).await?;
+    known = hinted_past(&mut follower, known).await.context("own save")?;
+    store.artists().set_status(key, ResearchStatus::Researching).await?;
+    known = hinted_past(&mut follower, known).await.context("own status")?;
+    let record = ProfileRecord::Profile {
+        profile: Box::new(given::profile("Tony Allen", "rolling")?),
+        sources: Vec::new(),
+    };
+    store.bulk_load().load(vec![record]).await?;
+    known = hinted_past(&mut follower, known).await.context("own bulk load")?;
+    other.style_profiles().save(&new, Expected::Any).await?;
+    known = hinted_past(&mut follower, known).await.context("save through another store")?;
+    fixture.by_hand("UPDATE artists SET confidence_score = 0.25").await?;
+    known = hinted_past(&mut follower, known).await.context("edit by hand")?;
+    other.artists().remove(key).await?;
+    hinted_past(&mut follower, known).await.context("removal through another store")?;
+
+    other.close().await;
+    Ok(())
+}
+
+/// A hint that is given up, begun or not, is no reason to miss the next one or to lose the connection.
+pub async fn hints_that_nobody_waited_for_lose_nothing(
+    fixture: &impl Fixture,
+) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let other = fixture.another_store().await?;
+    let mut follower = store.changes().follow().await?;
+    let mut known = Version::ZERO;
+
+    for round in 0..20 {
+        let new = given::profile("J Dilla", &format!("round {round}"))?;
+        let writer = if round % 2 == 0 { store } else { &other };
+        for _ in 0..50 {
+            drop(follower.hint().now_or_never());
+        }
+        writer.style_profiles().save(&new, Expected::Any).await?;
+        let mut heard = false;
+        for patience in 0..50 {
+            if let Ok(hint) = timeout(Duration::from_micros(patience), follower.hint()).await {
+                hint?;
+                heard = true;
+            }
+        }
+        if !heard {
+            timeout(HINT_WITHIN, follower.hint()).await.context("no hint in time")??;
+        }
+        known = follower.since(known, 10).await?.last().context("saved")?.version();
+    }
+
+    let saved = store.style_profiles().find(&given::key("J Dilla")?).await?.context("saved")?;
+    ensure!(known == saved.version, "{known} is known, {} is stored", saved.version);
+    other.close().await;
     Ok(())
 }

@@ -164,7 +164,7 @@ pub async fn refuses_what_was_not_expected(fixture: &impl Fixture) -> anyhow::Re
     }
 
     let replaced = profiles.save(&second, Expected::At(saved.version)).await?.profile;
-    ensure!(profiles.remove(first.artist.key(), Expected::At(replaced.version)).await?);
+    ensure!(profiles.remove(first.artist.key(), Expected::At(replaced.version)).await?.is_some());
     Ok(())
 }
 
@@ -214,13 +214,15 @@ pub async fn removal_leaves_the_artist_pending(fixture: &impl Fixture) -> anyhow
         .profile;
     let key = saved.artist.key();
 
-    ensure!(store.style_profiles().remove(key, Expected::Any).await?);
-    ensure!(!store.style_profiles().remove(key, Expected::Any).await?, "gone already");
-    ensure!(!store.style_profiles().remove(&given::key("Nobody")?, Expected::Any).await?);
+    let removed = store.style_profiles().remove(key, Expected::Any).await?.context("was there")?;
+    let again = store.style_profiles().remove(key, Expected::Any).await?;
+    let nobody = store.style_profiles().remove(&given::key("Nobody")?, Expected::Any).await?;
 
+    ensure!(again.is_none() && nobody.is_none(), "gone already: {again:?} {nobody:?}");
     ensure!(store.style_profiles().find(key).await?.is_none());
     let artist = store.artists().find(key).await?.context("stays")?;
     ensure!(artist.id == saved.artist_id && saved.version < artist.version);
+    ensure!(artist.version == removed, "{removed} was told, {artist:?} is stored");
     ensure!(
         artist.research_status == ResearchStatus::Pending && artist.sources_count == 0,
         "{artist:?}"

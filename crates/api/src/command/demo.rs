@@ -29,7 +29,7 @@ use super::{
 use crate::{
     app,
     config::{DatabaseSettings, HttpSettings, Settings},
-    state::State,
+    state::{State, StateSettings},
 };
 
 pub use tour::TourError;
@@ -68,8 +68,11 @@ impl DemoArguments {
         let mut interrupts = interrupts().map_err(ServeError::Signals)?;
         let folder = TempDir::with_prefix("groovebase-demo-").map_err(DemoError::Folder)?;
         let store = open_store(&database(&settings.database, folder.path())).await?;
-        let state =
-            web::Data::new(State::new(store.clone(), settings.http.http_body_limit_bytes.get()));
+        let service = StateSettings {
+            body_limit_bytes: settings.http.http_body_limit_bytes.get(),
+            ..StateSettings::default()
+        };
+        let state = web::Data::new(State::new(store.clone(), service));
         let done = self.present(settings, &store, &state, &mut interrupts, output).await;
         state.close().await;
         folder.close().map_err(DemoError::Folder)?;

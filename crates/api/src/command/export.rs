@@ -113,9 +113,9 @@ async fn write_page(
     let mut text = Vec::new();
     while let Some((artist, profile, sources)) = entries.try_next().await? {
         text.clear();
-        line::write(&mut text, &artist, profile.as_ref(), &sources)?;
+        line::write(&mut text, &artist, profile.as_deref(), &sources)?;
         output.write_all(&text)?;
-        report.add(&artist, profile.as_ref(), &sources, text.len());
+        report.add(&artist, profile.as_deref(), &sources, text.len());
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use storage::{ConnectError, Store};
 use super::interrupt::interrupts;
 use crate::{
     app,
-    config::{DatabaseSettings, HttpSettings, Settings},
+    config::{DatabaseSettings, HttpSettings, Settings, UnusableRedis},
     state::State,
 };
 
@@ -21,12 +21,10 @@ const CLOSING: Duration = Duration::from_secs(5);
 
 /// Answers requests until a signal to stop comes, and then until those under way are done.
 pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
-    let Settings { config: _, http, database, redis, log: _ } = settings;
-    if redis.redis_url.is_some() {
-        tracing::warn!("A Redis URL is set, but this version does not use Redis");
-    }
+    let Settings { config: _, http, database, cache: _, redis: _, log: _ } = settings;
+    let service = settings.service()?;
     let store = open_store(database).await?;
-    let state = web::Data::new(State::new(store, http.http_body_limit_bytes.get()));
+    let state = web::Data::new(State::new(store, service));
 
     let served = answer_requests(http, state.clone()).await;
     if tokio::time::timeout(CLOSING, state.close()).await.is_err() {
@@ -131,6 +129,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// The Redis settings are not usable.
+    #[error("the Redis of the settings cannot be used")]
+    Redis(#[from] UnusableRedis),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),

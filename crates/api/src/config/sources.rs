@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cache::{InvalidRedisSettings, Redis};
 use clap::{
     Arg, ArgMatches, Command, CommandFactory, FromArgMatches,
     error::{ContextKind, ContextValue},
@@ -248,10 +249,15 @@ impl Choices<'_> {
             let reason = "it must begin with sqlite:// or postgres://";
             return Err(self.invalid("database_url", reason));
         }
-        if let Some(url) = &settings.redis.redis_url
-            && !has_scheme(url.expose_secret(), &["redis", "rediss"])
+        if let Some(redis) = settings.redis.without_certificates()
+            && let Err(error) = Redis::open(&redis)
         {
-            return Err(self.invalid("redis_url", "it must begin with redis:// or rediss://"));
+            let id = match error {
+                InvalidRedisSettings::InvalidPrefix => "redis_prefix",
+                InvalidRedisSettings::InvalidConnections => "redis_connections",
+                _ => "redis_url",
+            };
+            return Err(self.invalid(id, &error.to_string()));
         }
         let (kept, most) = (database.database_pool_kept, database.database_pool_most);
         if most < kept {

@@ -1,8 +1,10 @@
 //! Artists: who is known, and where research stands.
 
 use actix_web::{HttpResponse, delete, get, http::header, post, web};
+use cache::Freshness;
 use domain::{
-    Artist, ArtistCursor, ArtistFilter, ArtistName, FoundArtist, Limit, ResearchStatus, SearchText,
+    Artist, ArtistCursor, ArtistFilter, ArtistName, Artists, FoundArtist, Limit, ResearchStatus,
+    SearchText,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,6 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::{
     body::JsonBody,
     failures::{BadArtist, BadBody, BadQuery, Broken, NoArtist, UnusableBody},
+    freshness::{Served, Wanted},
     json::{self, Node},
     parameters::{Asked, FromParameters, Parameters},
     path::{ArtistInPath, encoded},
@@ -75,16 +78,31 @@ async fn create_artist(
 /// Returns one artist.
 #[utoipa::path(
     tag = "artists",
-    params(("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla")),
-    responses((status = OK, description = "The artist", body = ArtistView), BadArtist, NoArtist, Broken),
+    params(
+        ("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla"),
+        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
+    ),
+    responses(
+        (status = OK, description = "The artist", body = ArtistView, headers(
+            ("x-cache" = String, description = "Which tier answered: memory or database"),
+            ("age" = u64, description = "Seconds since the answer was known to be current"),
+        )),
+        BadArtist, NoArtist, Broken,
+    ),
 )]
 #[get("/api/v1/artists/{artist}")]
 async fn find_artist(
     state: web::Data<State>,
     artist: ArtistInPath,
     _: Asked<()>,
-) -> Result<web::Json<ArtistView>, Problem> {
-    Ok(web::Json(known(&state, &artist.0).await?.into()))
+    wanted: Wanted,
+) -> Result<HttpResponse, Problem> {
+    let read = state.artists.read(artist.0.key(), wanted.0).await?;
+    let served = Served::of(&read);
+    match read.value {
+        Some(artist) => Ok(served.tell(&mut HttpResponse::Ok()).json(ArtistView::from(artist))),
+        None => Err(state.unknown_artist(&artist.0).await.served(served)),
+    }
 }
 
 /// Removes an artist with profile, embedding and sources. Generations stay, without an artist.
@@ -99,7 +117,7 @@ async fn remove_artist(
     artist: ArtistInPath,
     _: Asked<()>,
 ) -> Result<HttpResponse, Problem> {
-    if state.artists.remove(artist.0.key()).await? {
+    if state.artists.remove(artist.0.key()).await?.is_some() {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(state.unknown_artist(&artist.0).await)
@@ -107,11 +125,15 @@ async fn remove_artist(
 }
 
 /// The artist of this name, or what to answer when there is none.
+///
+/// Whoever is about to write about an artist may do so as soon as somebody else was told that it exists.
 pub(super) async fn known(state: &State, name: &ArtistName) -> Result<Artist, Problem> {
-    match state.artists.find(name.key()).await? {
-        Some(artist) => Ok(artist),
-        None => Err(state.unknown_artist(name).await),
+    for freshness in [Freshness::Default, Freshness::Strict] {
+        if let Some(artist) = state.artists.read(name.key(), freshness).await?.value {
+            return Ok(artist);
+        }
     }
+    Err(state.unknown_artist(name).await)
 }
 
 /// The path of an artist.

@@ -1,6 +1,9 @@
 //! Operations: health, metrics and documentation.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, get, http::header, web};
+use cache::{FeedStatus, Redis, RedisHealth};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -28,7 +31,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     tag = "operations",
     responses(
-        (status = OK, description = "It can work", body = HealthView),
+        (status = OK, description = "It can work, perhaps without Redis", body = HealthView),
         (status = SERVICE_UNAVAILABLE, description = "It cannot", body = HealthView),
         BadQuery,
     ),
@@ -37,7 +40,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
 async fn show_health(state: web::Data<State>, _: Asked<()>) -> HttpResponse {
     let health = HealthView::of(&state).await;
     match health.status {
-        Status::Ok => HttpResponse::Ok().json(health),
+        Status::Ok | Status::Degraded => HttpResponse::Ok().json(health),
         Status::Unavailable => HttpResponse::ServiceUnavailable().json(health),
     }
 }
@@ -77,8 +80,8 @@ async fn show_readiness(state: web::Data<State>, _: Asked<()>) -> HttpResponse {
 )]
 #[get("/metrics")]
 async fn show_metrics(state: web::Data<State>, _: Asked<()>) -> Result<HttpResponse, Problem> {
-    let text = state.metrics().text(state.connections());
-    let text = text.map_err(|error| Problem::internal(std::sync::Arc::new(error)))?;
+    let text =
+        state.metrics_text().map_err(|error| Problem::internal(std::sync::Arc::new(error)))?;
     Ok(HttpResponse::Ok().content_type(Metrics::MEDIA_TYPE).body(text))
 }
 
@@ -108,6 +111,8 @@ async fn show_documentation(_: Asked<()>) -> HttpResponse {
 enum Status {
     /// It does.
     Ok,
+    /// It does, but not all of it.
+    Degraded,
     /// It does not.
     Unavailable,
 }
@@ -126,7 +131,8 @@ struct LivenessView {
     "status": "ok",
     "version": "0.1.0",
     "database": {"state": "ok", "backend": "sqlite", "latency_us": 120},
-    "redis": {"state": "not_configured"},
+    "redis": {"state": "ok", "latency_us": 90, "detail": null},
+    "feed": {"state": "ok", "age_ms": 120, "lag_us": 310, "artists": 108},
     "pool": {"active": 1, "idle": 9, "most": 30}
 }))]
 struct HealthView {
@@ -139,6 +145,8 @@ struct HealthView {
     database: DatabaseView,
     /// Redis.
     redis: RedisView,
+    /// The change feed that keeps the caches right.
+    feed: FeedView,
     /// The database connections.
     pool: PoolView,
 }
@@ -160,9 +168,28 @@ struct DatabaseView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RedisHealth)]
 struct RedisView {
-    /// `not_configured`.
+    /// `ok`, `degraded` (it refuses some operations), `unavailable` or `not_configured`.
     #[schema(value_type = String)]
     state: &'static str,
+    /// How long an answer took, in microseconds; null without one.
+    latency_us: Option<u64>,
+    /// What is wrong, in words.
+    detail: Option<String>,
+}
+
+/// How the change feed stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FeedHealth)]
+struct FeedView {
+    /// `ok`, `loading` (before the catalog is complete for the first time) or `unavailable`.
+    #[schema(value_type = String)]
+    state: &'static str,
+    /// Milliseconds since the catalog was known to be complete; null before.
+    age_ms: Option<u64>,
+    /// How long the last round took, in microseconds.
+    lag_us: u64,
+    /// How many artists the catalog holds.
+    artists: u64,
 }
 
 /// How the database connections are used.
@@ -179,18 +206,64 @@ struct PoolView {
 
 impl HealthView {
     async fn of(state: &State) -> Self {
-        let latency = state.probe().await;
-        let status = if latency.is_some() { Status::Ok } else { Status::Unavailable };
-        let latency_us =
-            latency.map(|latency| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        let (latency, redis) = tokio::join!(state.probe(), RedisView::of(state.redis()));
+        let database = if latency.is_some() { Status::Ok } else { Status::Unavailable };
+        let status = match database {
+            Status::Ok if redis.is_wanting() => Status::Degraded,
+            database => database,
+        };
+        let latency_us = latency.map(micros);
         Self {
             status,
             version: env!("CARGO_PKG_VERSION"),
-            database: DatabaseView { state: status, backend: state.backend(), latency_us },
-            redis: RedisView { state: "not_configured" },
+            database: DatabaseView { state: database, backend: state.backend(), latency_us },
+            redis,
+            feed: state.feed_status().into(),
             pool: state.connections().into(),
         }
     }
+}
+
+impl RedisView {
+    async fn of(redis: Option<&Redis>) -> Self {
+        let Some(redis) = redis else {
+            return Self { state: "not_configured", latency_us: None, detail: None };
+        };
+        let latency_us = redis.ping().await.ok().map(micros);
+        let (state, detail) = match redis.health() {
+            RedisHealth::Untried | RedisHealth::Up if latency_us.is_some() => ("ok", None),
+            RedisHealth::Untried | RedisHealth::Up => ("unavailable", None),
+            RedisHealth::Limited { since: _, why } => ("degraded", Some(why.to_string())),
+            RedisHealth::Down { since: _, why } => ("unavailable", Some(why.to_string())),
+        };
+        Self { state, latency_us, detail }
+    }
+
+    /// Whether there should be a Redis and it does not do its part.
+    fn is_wanting(&self) -> bool {
+        matches!(self.state, "degraded" | "unavailable")
+    }
+}
+
+impl From<FeedStatus> for FeedView {
+    fn from(status: FeedStatus) -> Self {
+        let FeedStatus { age, last_round, unreachable, artists, .. } = status;
+        let state = match age {
+            _ if unreachable => "unavailable",
+            Some(_) => "ok",
+            None => "loading",
+        };
+        Self {
+            state,
+            age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            lag_us: micros(last_round),
+            artists: u64::try_from(artists).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl From<Connections> for PoolView {

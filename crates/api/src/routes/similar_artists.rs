@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use actix_web::{get, web};
-use domain::{Exactness, Limit, Neighbour, Neighbours, SearchMode};
+use domain::{Exactness, Limit, Neighbour, Neighbours, SearchMode, StyleProfiles as _};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -42,12 +42,12 @@ async fn find_similar_artists(
     let Some(profile) = state.style_profiles.find(artist.0.key()).await? else {
         return Err(state.no_profile(&artist.0).await);
     };
-    let Some(embedding) = profile.embedding else {
+    let Some(embedding) = &profile.embedding else {
         let detail =
             format!("the style profile of '{}' has no embedding to compare", profile.artist);
         return Err(Problem::new(Code::EmbeddingMissing, detail));
     };
-    let found = state.similar_artists.nearest(&embedding, Some(profile.artist_id), query.0.limit);
+    let found = state.similar_artists.nearest(embedding, Some(profile.artist_id), query.0.limit);
     let Neighbours { neighbours, exactness } = found.await?;
     Ok(web::Json(SimilarArtistsView {
         artist: profile.artist.to_string(),

@@ -1,11 +1,12 @@
 //! Style profiles: what research found about how an artist plays.
 
 use actix_web::{
-    HttpResponse, delete, get,
-    http::header::{self, HeaderName},
+    HttpResponse, HttpResponseBuilder, delete, get,
+    http::header::{self, ContentType, HeaderName},
     put, web,
 };
-use domain::{ArtistKey, Expected, RepositoryError, SavedProfile, StyleProfile};
+use cache::{Freshness, Representation};
+use domain::{ArtistKey, Expected, RepositoryError, SavedProfile, StyleProfile, StyleProfiles};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,6 +16,7 @@ use crate::{
     body::JsonBody,
     conditions::{Demand, Known, profile_tag},
     failures::{BadCondition, BadConditionalBody, Broken, NoProfile, OtherVersion, UnusableBody},
+    freshness::{Served, Wanted},
     parameters::{Asked, FromParameters, Parameters},
     path::ArtistInPath,
     problem::Problem,
@@ -36,10 +38,14 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         ("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla"),
         ("include" = Option<String>, Query, description = "`embedding`: show the embedding too", example = "embedding"),
         ("if-none-match" = Option<String>, Header, description = "Entity tags the caller has", example = "\"42\""),
+        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
     ),
     responses(
         (status = OK, description = "The profile", body = StyleProfileView, headers(
             ("etag" = String, description = "The version, as in \"42\"; with the embedding \"42+embedding\""),
+            ("x-cache" = String, description = "Which tier answered: memory, redis or database"),
+            ("age" = u64, description = "Seconds since the answer was known to be current"),
+            ("warning" = String, description = "110, when the database cannot be reached and the answer may be out of date"),
         )),
         (status = NOT_MODIFIED, description = "The caller has the profile as it is"),
         BadCondition, NoProfile, Broken,
@@ -51,20 +57,46 @@ async fn find_style_profile(
     artist: ArtistInPath,
     query: Asked<FindParameters>,
     known: Known,
+    wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
-    let Some(profile) = state.style_profiles.find(artist.0.key()).await? else {
-        return Err(state.no_profile(&artist.0).await);
+    let key = artist.0.key();
+    let at_hand = match wanted.0 {
+        Freshness::Default => state.style_profiles.at_hand(key),
+        Freshness::Strict => None,
     };
-    let embedding = query.0.embedding();
-    let tag = profile_tag(profile.version, embedding == Embedding::Shown);
-    if known.includes(&tag) {
-        let mut unchanged = HttpResponse::NotModified();
-        return Ok(unchanged.insert_header((header::ETAG, tag)).insert_header(REVALIDATE).finish());
+    let read = match at_hand {
+        Some(read) => read,
+        None => state.style_profiles.read(key, wanted.0).await?,
+    };
+    let served = Served::of(&read);
+    let Some(cached) = read.value else {
+        return Err(state.no_profile(&artist.0).await.served(served));
+    };
+    match query.0.embedding() {
+        Embedding::LeftOut => {
+            let ReadyProfile { tag, body } = &cached.representation;
+            Ok(answer(tag, &known, served, |response| response.body(body.clone())))
+        }
+        Embedding::Shown => {
+            let profile = &cached.profile;
+            let tag = profile_tag(profile.version, true);
+            let view = || StyleProfileView::of(profile, Embedding::Shown);
+            Ok(answer(&tag, &known, served, |response| response.json(view())))
+        }
     }
-    Ok(HttpResponse::Ok()
-        .insert_header((header::ETAG, tag))
-        .insert_header(REVALIDATE)
-        .json(StyleProfileView::of(profile, embedding)))
+}
+
+/// The profile with this tag, unless the caller has it.
+fn answer(
+    tag: &str,
+    known: &Known,
+    served: Served,
+    body: impl FnOnce(&mut HttpResponseBuilder) -> HttpResponse,
+) -> HttpResponse {
+    let unchanged = known.includes(tag);
+    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    served.tell(&mut response).insert_header((header::ETAG, tag)).insert_header(REVALIDATE);
+    if unchanged { response.finish() } else { body(response.content_type(ContentType::json())) }
 }
 
 /// Saves or replaces an artist's style profile. The artist is made if new.
@@ -105,7 +137,7 @@ async fn save_style_profile(
     }
     Ok(response
         .insert_header((header::ETAG, profile_tag(profile.version, false)))
-        .json(StyleProfileView::of(profile, Embedding::LeftOut)))
+        .json(StyleProfileView::of(&profile, Embedding::LeftOut)))
 }
 
 /// Removes an artist's style profile and embedding. The artist stays, as pending.
@@ -128,7 +160,7 @@ async fn remove_style_profile(
     demand: Demand,
 ) -> Result<HttpResponse, Problem> {
     let expected = expected(&state, artist.0.key(), demand).await?;
-    if state.style_profiles.remove(artist.0.key(), expected).await? {
+    if state.style_profiles.remove(artist.0.key(), expected).await?.is_some() {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(state.no_profile(&artist.0).await)
@@ -150,7 +182,8 @@ async fn expected(
     if let [version] = versions.as_slice() {
         return Ok(Expected::At(*version));
     }
-    let current = state.style_profiles.find(artist).await?.map(|profile| profile.version);
+    let read = state.style_profiles.read(artist, Freshness::Strict).await?;
+    let current = read.value.map(|cached| cached.profile.version);
     match current {
         Some(version) if versions.contains(&version) => Ok(Expected::At(version)),
         _ => Err(RepositoryError::VersionMismatch { current }),
@@ -188,6 +221,26 @@ impl FromParameters for FindParameters {
             _ => Err(UnknownPart),
         });
         Some(Self { include })
+    }
+}
+
+/// A profile's answer without the embedding, made once and kept beside the profile.
+#[derive(Debug)]
+pub(crate) struct ReadyProfile {
+    tag: String,
+    body: web::Bytes,
+}
+
+impl Representation for ReadyProfile {
+    fn of(profile: &StyleProfile) -> Self {
+        // Every number in a profile is finite and every key a text, so there is nothing that JSON cannot say.
+        let view = StyleProfileView::of(profile, Embedding::LeftOut);
+        let body = serde_json::to_vec(&view).unwrap_or_default();
+        Self { tag: profile_tag(profile.version, false), body: body.into() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.tag.len() + self.body.len()
     }
 }
 
@@ -251,7 +304,7 @@ struct StyleProfileView {
 struct EmbeddingView(Option<Vec<f32>>);
 
 impl StyleProfileView {
-    fn of(profile: StyleProfile, shown: Embedding) -> Self {
+    fn of(profile: &StyleProfile, shown: Embedding) -> Self {
         let StyleProfile {
             id,
             artist_id: _,
@@ -267,7 +320,9 @@ impl StyleProfileView {
             updated_at,
         } = profile;
         let embedding = match shown {
-            Embedding::Shown => Some(EmbeddingView(embedding.map(|it| it.as_slice().to_vec()))),
+            Embedding::Shown => {
+                Some(EmbeddingView(embedding.as_ref().map(|it| it.as_slice().to_vec())))
+            }
             Embedding::LeftOut => None,
         };
         Self {
@@ -275,11 +330,11 @@ impl StyleProfileView {
             id: id.to_string(),
             version: version.number(),
             text_description: text_description.as_str().to_owned(),
-            quantitative_params: quantitative_params.into(),
+            quantitative_params: (*quantitative_params).into(),
             embedding,
             midi_templates: midi_templates.elements().to_vec(),
             confidence_score: confidence.get(),
-            sources_count: sources_count.into(),
+            sources_count: (*sources_count).into(),
             created_at: created_at.to_string(),
             updated_at: updated_at.to_string(),
         }

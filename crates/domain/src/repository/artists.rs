@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     Artist, ArtistCursor, ArtistKey, ArtistName, Limit, Page, RepositoryError, ResearchStatus,
-    SearchText,
+    SearchText, Version,
 };
 
 /// Stores [`Artist`]s. Absence is an answer; only a failure to answer is an error.
@@ -32,10 +32,11 @@ pub trait Artists: Send + Sync {
         status: ResearchStatus,
     ) -> Result<Option<Artist>, RepositoryError>;
 
-    /// Removes the artist with profile, embedding and sources, and returns whether it existed.
+    /// Removes the artist with profile, embedding and sources, and returns the version of the removal, or `None` if
+    /// there was no such artist.
     ///
     /// Its generations stay, without an artist.
-    async fn remove(&self, artist: &ArtistKey) -> Result<bool, RepositoryError>;
+    async fn remove(&self, artist: &ArtistKey) -> Result<Option<Version>, RepositoryError>;
 
     /// Returns at most `limit` stored names that look like this one, the closest first.
     async fn suggest(

@@ -11,6 +11,25 @@ pub trait Changes: Send + Sync {
     ///
     /// Of several changes to one artist the latest is returned. Fewer than `limit` means that these were all.
     async fn since(&self, version: Version, limit: u32) -> Result<Vec<Change>, RepositoryError>;
+
+    /// Opens a connection to the feed that nothing else uses, for whoever follows it for long.
+    async fn follow(&self) -> Result<Box<dyn ChangeFollower>, RepositoryError>;
+}
+
+/// A connection to the change feed. After any error it is of no more use: drop it and open another one.
+#[async_trait]
+pub trait ChangeFollower: Send {
+    /// The same as [`Changes::since`], asked once: nothing is tried again.
+    ///
+    /// When the future is dropped before it ends, the follower is of no more use.
+    async fn since(&mut self, version: Version, limit: u32)
+    -> Result<Vec<Change>, RepositoryError>;
+
+    /// Waits until something may have changed.
+    ///
+    /// A hint may come late, twice, for nothing or not at all; it saves waiting and proves nothing. The future may be
+    /// dropped at any time.
+    async fn hint(&mut self) -> Result<(), RepositoryError>;
 }
 
 /// The state of one artist after its latest change.

@@ -1,5 +1,7 @@
 //! The style profiles of a store.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::{ArtistKey, NewStyleProfile, RepositoryError, StyleProfile, Version};
@@ -7,14 +9,14 @@ use crate::{ArtistKey, NewStyleProfile, RepositoryError, StyleProfile, Version};
 /// Stores [`StyleProfile`]s. Absence is an answer; only a failure to answer is an error.
 #[async_trait]
 pub trait StyleProfiles: Send + Sync {
-    /// Returns the artist's profile, or `None` if it has none.
-    async fn find(&self, artist: &ArtistKey) -> Result<Option<StyleProfile>, RepositoryError>;
+    /// Returns the artist's profile, or `None` if it has none. It is shared, since a cache hands out the one it holds.
+    async fn find(&self, artist: &ArtistKey) -> Result<Option<Arc<StyleProfile>>, RepositoryError>;
 
     /// Returns the profile of each artist, in the order asked for.
     async fn find_many(
         &self,
         artists: &[ArtistKey],
-    ) -> Result<Vec<Option<StyleProfile>>, RepositoryError>;
+    ) -> Result<Vec<Option<Arc<StyleProfile>>>, RepositoryError>;
 
     /// Saves or replaces a profile in one transaction.
     ///
@@ -26,11 +28,15 @@ pub trait StyleProfiles: Send + Sync {
         expected: Expected,
     ) -> Result<SavedProfile, RepositoryError>;
 
-    /// Removes the artist's profile and embedding and returns whether there was one.
+    /// Removes the artist's profile and embedding and returns the version of the artist without them, or `None` if there
+    /// was no profile.
     ///
     /// The artist stays, as pending.
-    async fn remove(&self, artist: &ArtistKey, expected: Expected)
-    -> Result<bool, RepositoryError>;
+    async fn remove(
+        &self,
+        artist: &ArtistKey,
+        expected: Expected,
+    ) -> Result<Option<Version>, RepositoryError>;
 }
 
 /// What a write expects to find; otherwise it is refused with [`RepositoryError::VersionMismatch`].
@@ -63,7 +69,7 @@ impl Expected {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SavedProfile {
     /// The profile.
-    pub profile: StyleProfile,
+    pub profile: Arc<StyleProfile>,
     /// Whether the artist had none before.
     pub created: bool,
 }

@@ -1,0 +1,337 @@
+//! A Redis that is never in the way.
+//!
+//! Redis is optional: whatever happens to it costs a miss. Each operation has a budget for everything it does, a
+//! [circuit breaker](breaker) leaves a Redis alone that keeps failing, and no failure is more than a
+//! [`RedisAway`] to whoever asked. What is kept in Redis may be gone at any time, since the recommended policy is
+//! `allkeys-lru`; nothing here depends on a key.
+
+mod address;
+mod breaker;
+mod connection;
+mod envelope;
+pub(crate) mod keyspace;
+mod reads;
+mod settings;
+mod statistics;
+mod style_profiles;
+mod trouble;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use deadpool::managed::PoolError;
+use deadpool_redis::redis::{RedisError, RedisResult, cmd};
+use parking_lot::Mutex;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use self::{
+    breaker::{Breaker, Pass, Turn},
+    connection::Pool,
+    statistics::{Counter, Counters},
+};
+
+pub(crate) use self::connection::Connection;
+pub use self::{
+    settings::{InvalidRedisSettings, RedisSettings},
+    statistics::{RedisFailures, RedisStatistics},
+    style_profiles::{RedisStyleProfiles, SharedProfileStatistics, UnreadableEnvelopes},
+    trouble::{RedisAway, RedisTrouble},
+};
+
+/// The first contact may take so long, since it connects.
+const FIRST_CONTACT: Duration = Duration::from_secs(1);
+
+/// A Redis, and what is known of its health. Clones share both, and the connections.
+#[derive(Clone)]
+pub struct Redis(Arc<Inner>);
+
+struct Inner {
+    prefix: String,
+    budget: Duration,
+    pool: Pool,
+    condition: Mutex<Condition>,
+    counters: Counters,
+    connections: Arc<Counter>,
+}
+
+/// What was learned from the outcomes of operations.
+struct Condition {
+    breaker: Breaker,
+    /// Operations that are refused while others are answered.
+    refusals: Vec<Refusal>,
+}
+
+struct Refusal {
+    operation: &'static str,
+    since: Instant,
+    why: RedisTrouble,
+}
+
+/// How a Redis is, as far as operations have shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisHealth {
+    /// Nothing was asked of it yet.
+    Untried,
+    /// It answers.
+    Up,
+    /// It answers, but refuses some operations, for example writes because it is out of memory.
+    Limited {
+        /// Since when.
+        since: Instant,
+        /// What is wrong.
+        why: RedisTrouble,
+    },
+    /// It is of no use, and left alone but for a probe from time to time.
+    Down {
+        /// Since when.
+        since: Instant,
+        /// What is wrong.
+        why: RedisTrouble,
+    },
+}
+
+impl Redis {
+    /// A Redis with these settings. It is not contacted before something is asked of it.
+    ///
+    /// # Errors
+    ///
+    /// When a setting cannot be used, in a text that shows no secret.
+    pub fn open(settings: &RedisSettings) -> Result<Self, InvalidRedisSettings> {
+        settings.check()?;
+        let (pool, connections) = connection::pool(settings)?;
+        Ok(Self(Arc::new(Inner {
+            prefix: settings.prefix.clone(),
+            budget: settings.budget,
+            pool,
+            condition: Mutex::new(Condition { breaker: Breaker::new(), refusals: Vec::new() }),
+            counters: Counters::default(),
+            connections,
+        })))
+    }
+
+    /// Runs one operation within the budget, unless Redis is left alone for now.
+    ///
+    /// `operation` names it in logs and health. An operation that a caller no longer waits for is dropped; what it has
+    /// sent may still take effect.
+    pub(crate) async fn run<T>(
+        &self,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Connection) -> RedisResult<T>,
+    ) -> Result<T, RedisAway> {
+        self.run_within(self.0.budget, operation, work).await
+    }
+
+    async fn run_within<T>(
+        &self,
+        budget: Duration,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Connection) -> RedisResult<T>,
+    ) -> Result<T, RedisAway> {
+        let attempt = self.admit(operation)?;
+        let mut used = None;
+        let outcome = timeout(budget, async {
+            let connection = used.insert(self.checked_out().await?);
+            work(connection).await.map_err(|error| Failure::of_command(&error))
+        })
+        .await
+        .unwrap_or(Err(Failure { why: RedisTrouble::TimedOut, outage: true }));
+        match outcome {
+            Ok(value) => {
+                attempt.succeeded();
+                Ok(value)
+            }
+            Err(Failure { why, outage }) => {
+                if let Some(connection) = used.filter(|_| outage) {
+                    connection.give_up();
+                }
+                attempt.failed(why, outage);
+                Err(RedisAway::Failed(why))
+            }
+        }
+    }
+
+    /// A handle of a connection that others share; the pool has it back at once.
+    async fn checked_out(&self) -> Result<Connection, Failure> {
+        match self.0.pool.get().await {
+            Ok(lent) => Ok(Connection::clone(&lent)),
+            Err(PoolError::Backend(error)) => Err(Failure::of_connecting(&error)),
+            Err(
+                PoolError::Timeout(_)
+                | PoolError::Closed
+                | PoolError::NoRuntimeSpecified
+                | PoolError::PostCreateHook(_),
+            ) => Err(Failure { why: RedisTrouble::Unreachable, outage: true }),
+        }
+    }
+
+    /// The key of something: prefix, kind and name, such as `groovebase:profile:j dilla`.
+    pub(crate) fn key(&self, kind: &str, name: &str) -> String {
+        let prefix = &self.0.prefix;
+        let mut key = String::with_capacity(prefix.len() + kind.len() + name.len() + 2);
+        for part in [prefix, ":", kind, ":", name] {
+            key.push_str(part);
+        }
+        key
+    }
+
+    /// How it is, as far as operations have shown. Nothing is asked.
+    #[must_use]
+    pub fn health(&self) -> RedisHealth {
+        let condition = self.0.condition.lock();
+        if let Some(outage) = condition.breaker.outage() {
+            RedisHealth::Down { since: outage.since, why: outage.why }
+        } else if let Some(refusal) = condition.refusals.first() {
+            RedisHealth::Limited { since: refusal.since, why: refusal.why }
+        } else if condition.breaker.is_untried() {
+            RedisHealth::Untried
+        } else {
+            RedisHealth::Up
+        }
+    }
+
+    /// Asks for a sign of life and tells how long it took. The first contact may take a second, since it connects.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or Redis is left alone for now.
+    pub async fn ping(&self) -> Result<Duration, RedisAway> {
+        let untried = self.0.condition.lock().breaker.is_untried();
+        let budget = if untried { self.0.budget.max(FIRST_CONTACT) } else { self.0.budget };
+        let started = Instant::now();
+        self.run_within(budget, "ping", async |connection| {
+            cmd("PING").query_async::<()>(connection).await
+        })
+        .await?;
+        Ok(started.elapsed())
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub fn statistics(&self) -> RedisStatistics {
+        self.0.counters.read(self.0.connections.get())
+    }
+
+    /// Closes the connections that nobody uses; the others go when their operations end. What is asked from now on is
+    /// not asked.
+    pub fn close(&self) {
+        self.0.pool.close();
+    }
+
+    fn admit(&self, operation: &'static str) -> Result<Attempt<'_>, RedisAway> {
+        if self.0.pool.is_closed() {
+            return Err(RedisAway::NotAsked);
+        }
+        let Some(pass) = self.0.condition.lock().breaker.admit(now()) else {
+            self.0.counters.skipped.add(1);
+            return Err(RedisAway::NotAsked);
+        };
+        self.0.counters.operations.add(1);
+        Ok(Attempt { inner: &self.0, operation, pass: Some(pass) })
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Redis").field("prefix", &self.0.prefix).finish_non_exhaustive()
+    }
+}
+
+/// The clock that tests can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Why an operation has no answer, and whether that speaks against this Redis as a whole.
+struct Failure {
+    why: RedisTrouble,
+    outage: bool,
+}
+
+impl Failure {
+    fn of_command(error: &RedisError) -> Self {
+        let why = RedisTrouble::of(error);
+        Self { why, outage: why.is_outage() }
+    }
+
+    /// Whatever it is, nothing can be asked without a connection.
+    fn of_connecting(error: &RedisError) -> Self {
+        Self { why: RedisTrouble::of(error), outage: true }
+    }
+}
+
+/// An operation under way. Dropped without an outcome, it tells the breaker that there will be none.
+struct Attempt<'a> {
+    inner: &'a Inner,
+    operation: &'static str,
+    pass: Option<Pass>,
+}
+
+impl Attempt<'_> {
+    fn succeeded(mut self) {
+        let Some(pass) = self.pass.take() else { return };
+        let mut condition = self.inner.condition.lock();
+        let turn = condition.breaker.succeeded(pass, now());
+        let refused =
+            condition.refusals.iter().position(|refusal| refusal.operation == self.operation);
+        let ended = refused.map(|position| condition.refusals.remove(position));
+        drop(condition);
+        self.tell(turn);
+        if let Some(refusal) = ended {
+            info!(redis.operation = refusal.operation, "Redis takes this operation again");
+        }
+    }
+
+    fn failed(mut self, why: RedisTrouble, outage: bool) {
+        let Some(pass) = self.pass.take() else { return };
+        let (inner, operation) = (self.inner, self.operation);
+        inner.counters.failures.count(why);
+        let mut condition = inner.condition.lock();
+        let turn = if outage {
+            condition.breaker.failed(pass, why, now(), fastrand::f64())
+        } else {
+            // It answered, so it is there.
+            condition.breaker.succeeded(pass, now())
+        };
+        let known = condition.refusals.iter().any(|refusal| refusal.operation == operation);
+        let begins = why.is_lasting_refusal() && !outage && !known;
+        if begins {
+            condition.refusals.push(Refusal { operation, since: now(), why });
+        }
+        drop(condition);
+        self.tell(turn);
+        if begins {
+            warn!(
+                redis.operation = operation,
+                "Redis refuses an operation: {why}. The service goes on without it"
+            );
+        }
+    }
+
+    fn tell(&self, turn: Option<Turn>) {
+        match turn {
+            Some(Turn::Away(why)) => {
+                self.inner.counters.openings.add(1);
+                warn!(
+                    "Redis is of no use: {why}. The service goes on without it and looks for it from time to time"
+                );
+            }
+            Some(Turn::Back(after)) => {
+                let away_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                info!(redis.away_ms = away_ms, "Redis answers again");
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.inner.condition.lock().breaker.abandoned(pass, now());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What the Redis tier makes of a Redis, of a cluster, and of whatever else may answer in their place.
+
+#[path = "redis_tier/client.rs"]
+mod client;
+#[path = "redis_tier/cluster.rs"]
+mod cluster;
+#[path = "redis_tier/given.rs"]
+mod given;
+#[path = "redis_tier/profiles.rs"]
+mod profiles;
+#[path = "redis_tier/reads.rs"]
+mod reads;
+#[path = "redis_tier/refusals.rs"]
+mod refusals;
+#[path = "redis_tier/stand_in.rs"]
+mod stand_in;
+#[path = "redis_tier/tls.rs"]
+mod tls;
