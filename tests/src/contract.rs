@@ -11,27 +11,18 @@ pub mod research_sources;
 pub mod similar_artists;
 pub mod style_profiles;
 
-/// Makes one test of each promise of each contract, on the stores of one fixture.
+/// Makes one test of each promise of each contract, on the stores of one fixture; with `repositories` only of those
+/// contracts whose repositories something may stand in front of.
 #[macro_export]
 macro_rules! contracts {
     ($fixture:ty) => {
+        $crate::contracts! { $fixture, repositories }
         $crate::contracts! { $fixture;
-            artists: {
-                one_name_is_one_artist, keeps_every_real_name, a_hundred_callers_make_one_artist, pages_by_key,
-                lists_by_status_and_search, notes_where_research_stands, removes_all_but_the_account,
-                suggests_what_looks_alike,
-            }
-            style_profiles: {
-                returns_what_was_saved, replaces_and_keeps_identity, saving_updates_the_artist,
-                saving_without_embedding_removes_it, finds_many_in_order, refuses_what_was_not_expected,
-                concurrent_saves_all_succeed_and_the_last_stands, removal_leaves_the_artist_pending,
-            }
             changes: {
                 every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand,
                 never_uses_a_version_twice, commit_order_is_version_order, a_removal_tells_its_version,
                 a_follower_tells_the_same, a_follower_hears_of_every_commit, hints_that_nobody_waited_for_lose_nothing,
             }
-            faults: { a_save_that_fails_late_changes_nothing, a_blocked_write_fails_in_time, }
             research_sources: { adds_and_pages, refuses_a_removed_artist, }
             similar_artists: {
                 agrees_with_brute_force, twins_are_ordered_by_key_and_self_is_left_out,
@@ -41,10 +32,6 @@ macro_rules! contracts {
                 returns_what_was_recorded, repeating_counts_nothing_twice, an_unknown_artist_stops_all,
                 history_neither_skips_nor_repeats, sums_are_exact, a_removed_artist_leaves_its_entries,
                 removal_beside_recording_loses_nothing,
-            }
-            bulk_load: {
-                loads_what_save_would, loading_again_changes_nothing, the_last_of_one_artist_stands,
-                replaces_only_what_differs, takes_artists_without_profile, takes_thousands,
             }
             commands: {
                 an_export_is_imported_to_the_same_bytes, one_input_gives_the_same_bytes_on_every_backend,
@@ -74,9 +61,17 @@ macro_rules! contracts {
             }
             money: { adds_up, reads_every_spelling, refuses_what_is_no_amount, unknown_is_not_zero, }
             names: { by_url, by_import, spellings_meet, nothing_is_decoded_twice, }
+            freshness: {
+                says_which_tier_answered, strict_reads_see_what_another_instance_wrote,
+                default_reads_see_it_in_time, own_writes_are_seen_at_once, whoever_has_it_already_is_told_so,
+                a_choice_of_versions_is_checked_strictly, who_was_just_made_elsewhere_can_be_written_about,
+                who_was_just_removed_elsewhere_cannot, edits_by_hand_are_seen,
+                the_last_good_answer_outlives_the_database, nothing_stale_where_that_is_off,
+                no_answer_is_older_than_the_bound,
+            }
             operations: {
-                tells_how_it_is, tells_that_the_database_is_gone, counts_what_it_answers, describes_itself,
-                every_answer_has_an_identity, a_head_has_no_body,
+                tells_how_it_is, tells_how_its_caches_are, tells_that_the_database_is_gone, counts_what_it_answers,
+                describes_itself, every_answer_has_an_identity, a_head_has_no_body,
             }
             paths: { what_is_no_route, what_is_no_utf8, what_is_no_method, }
             bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
@@ -90,6 +85,25 @@ macro_rules! contracts {
             bad_parameters: { limits, values, unknown_and_repeated, }
             bad_generations: {
                 members_of_the_wrong_kind, one_bad_entry_stops_all, too_few_and_too_many, identities,
+            }
+        }
+    };
+    ($fixture:ty, repositories) => {
+        $crate::contracts! { $fixture;
+            artists: {
+                one_name_is_one_artist, keeps_every_real_name, a_hundred_callers_make_one_artist, pages_by_key,
+                lists_by_status_and_search, notes_where_research_stands, removes_all_but_the_account,
+                suggests_what_looks_alike,
+            }
+            style_profiles: {
+                returns_what_was_saved, replaces_and_keeps_identity, saving_updates_the_artist,
+                saving_without_embedding_removes_it, finds_many_in_order, refuses_what_was_not_expected,
+                concurrent_saves_all_succeed_and_the_last_stands, removal_leaves_the_artist_pending,
+            }
+            faults: { a_save_that_fails_late_changes_nothing, a_blocked_write_fails_in_time, }
+            bulk_load: {
+                loads_what_save_would, loading_again_changes_nothing, the_last_of_one_artist_stands,
+                replaces_only_what_differs, takes_artists_without_profile, takes_thousands,
             }
         }
     };

@@ -1,20 +1,22 @@
 //! Real stores, each test's own.
 
+mod cached;
 mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
 
-use domain::SystemClock;
+use domain::{Artists, BulkLoad, StyleProfiles, SystemClock};
 use migration::Schema;
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use storage::{PoolLimits, Store};
 
+pub use cached::Cached;
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 /// A store with an up-to-date schema that nobody else uses.
-pub trait Fixture: Sized + Sync {
+pub trait Fixture: Sized + Send + Sync {
     /// Makes the database and opens a store in it.
     fn open() -> impl Future<Output = anyhow::Result<Self>> + Send;
 
@@ -23,6 +25,30 @@ pub trait Fixture: Sized + Sync {
 
     /// The open store.
     fn store(&self) -> &Store;
+
+    /// What is tested on top of a store: its own repositories, unless something stands in front of them.
+    fn repositories_of(&self, store: &Store) -> Repositories {
+        Repositories {
+            artists: store.artists(),
+            style_profiles: store.style_profiles(),
+            bulk_load: store.bulk_load(),
+        }
+    }
+
+    /// The artists to test, in the open store.
+    fn artists(&self) -> Arc<dyn Artists> {
+        self.repositories_of(self.store()).artists
+    }
+
+    /// The style profiles to test, in the open store.
+    fn style_profiles(&self) -> Arc<dyn StyleProfiles> {
+        self.repositories_of(self.store()).style_profiles
+    }
+
+    /// The bulk loads to test, in the open store.
+    fn bulk_load(&self) -> Arc<dyn BulkLoad> {
+        self.repositories_of(self.store()).bulk_load
+    }
 
     /// Closes the store and removes the database.
     fn close(self) -> impl Future<Output = anyhow::Result<()>> + Send;
@@ -40,16 +66,29 @@ pub trait Fixture: Sized + Sync {
 
     /// Runs plain SQL beside the store, as a person at a prompt would.
     fn by_hand(&self, sql: &str) -> impl Future<Output = anyhow::Result<()>> + Send {
-        async move {
-            let database = plain_connection(self.url()).await?;
-            database.execute_unprepared(sql).await?;
-            database.close().await?;
-            Ok(())
-        }
+        by_hand(self.url(), sql)
     }
 }
 
-async fn store_at(url: &str) -> anyhow::Result<Store> {
+/// The repositories that may have something in front of them.
+pub struct Repositories {
+    /// The artists.
+    pub artists: Arc<dyn Artists>,
+    /// The style profiles.
+    pub style_profiles: Arc<dyn StyleProfiles>,
+    /// The bulk loads.
+    pub bulk_load: Arc<dyn BulkLoad>,
+}
+
+/// Runs plain SQL in a database, as a person at a prompt would.
+pub async fn by_hand(url: &str, sql: &str) -> anyhow::Result<()> {
+    let database = plain_connection(url).await?;
+    database.execute_unprepared(sql).await?;
+    Ok(database.close().await?)
+}
+
+/// Opens a store in a database that has its schema.
+pub async fn store_at(url: &str) -> anyhow::Result<Store> {
     store_with(url, &PoolLimits { kept: 0, most: 10, ..PoolLimits::default() }).await
 }
 

@@ -1,5 +1,7 @@
 //! The service, answering on a port of this machine, on a store of its own.
 
+use std::time::Duration;
+
 use actix_web::{HttpServer, dev::ServerHandle, web};
 use anyhow::{Context, ensure};
 use api::{
@@ -9,26 +11,43 @@ use api::{
 };
 use domain::Version;
 use storage::Store;
+use tokio::time::timeout;
 
 use crate::{
     document,
-    fixture::Fixture,
+    fixture::{self, Fixture},
     http::{Answer, Client, Problem, Request},
 };
+
+/// How long closing the connections may take, as in the binary.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// A running service. Each answer is held against the OpenAPI document.
 pub struct Service {
     client: Client,
+    url: String,
     store: Store,
+    state: web::Data<State>,
     server: ServerHandle,
 }
 
 impl Service {
     /// Starts the service on the fixture's database, as another process would.
     pub async fn start(fixture: &impl Fixture) -> anyhow::Result<Self> {
-        let store = fixture.another_store().await?;
-        let state = web::Data::new(State::new(store.clone(), StateSettings::default()));
-        let server = HttpServer::new(move || app(state.clone()))
+        Self::start_at(fixture.url(), StateSettings::default()).await
+    }
+
+    /// Starts one more on the same database: another instance, with a store and caches of its own.
+    pub async fn another(&self, settings: StateSettings) -> anyhow::Result<Self> {
+        Self::start_at(&self.url, settings).await
+    }
+
+    /// Starts the service on a database.
+    pub async fn start_at(url: &str, settings: StateSettings) -> anyhow::Result<Self> {
+        let store = fixture::store_at(url).await?;
+        let state = web::Data::new(State::new(store.clone(), settings));
+        let shared = state.clone();
+        let server = HttpServer::new(move || app(shared.clone()))
             .workers(1)
             .disable_signals()
             .bind(("127.0.0.1", 0))?;
@@ -36,7 +55,13 @@ impl Service {
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);
-        Ok(Self { client: Client::of(address), store, server: handle })
+        Ok(Self { client: Client::of(address), url: url.to_owned(), store, state, server: handle })
+    }
+
+    /// A client of it, for requests that may never be answered.
+    #[must_use]
+    pub const fn client(&self) -> Client {
+        self.client
     }
 
     /// The store that the service works on.
@@ -45,10 +70,22 @@ impl Service {
         &self.store
     }
 
+    /// Takes the database away from the service, which goes on: every connection is closed, that of the change feed
+    /// included, and none is opened.
+    pub async fn lose_database(&self) {
+        self.state.close().await;
+    }
+
+    /// Runs plain SQL in the service's database, as a person at a prompt would.
+    pub async fn by_hand(&self, sql: &str) -> anyhow::Result<()> {
+        fixture::by_hand(&self.url, sql).await
+    }
+
     /// Stops the service.
     pub async fn stop(self) {
-        // The connections belong to the threads of the server, and are closed while these are there.
-        self.store.close().await;
+        // The connections belong to the threads of the server, and are closed while these are there. One that was
+        // broken by a test is not waited for.
+        drop(timeout(CLOSING, self.state.close()).await);
         self.server.stop(true).await;
     }
 

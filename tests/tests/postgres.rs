@@ -1,9 +1,19 @@
-//! Every contract on PostgreSQL, and what only a server can do.
+//! Every contract on PostgreSQL, those of the repositories once more behind the caches, and what only a server can do.
 
 groovebase_tests::contracts!(groovebase_tests::fixture::Postgres);
+
+mod cached {
+    groovebase_tests::contracts!(
+        groovebase_tests::fixture::Cached<groovebase_tests::fixture::Postgres>,
+        repositories
+    );
+}
 
 #[path = "postgres/connections.rs"]
 mod connections;
 
 #[path = "postgres/followers.rs"]
 mod followers;
+
+#[path = "postgres/outages.rs"]
+mod outages;

@@ -11,12 +11,17 @@
 //! Whatever is started is watched by a process of its own ([`supervisor`]), which stops the server
 //! and removes its scratch folder once nobody needs it: when the task that asked for it ends, in
 //! whichever way, or at `cargo xtask services down`.
+//!
+//! Tests that kill servers get servers of their own, from the programs found in the third or the
+//! fourth way, by a process that obeys the test ([`keeper`]).
 
 mod cache;
 mod docker;
 mod environment;
+mod fleet;
 mod installation;
 mod installed;
+mod keeper;
 mod postgres;
 mod private_root;
 mod process;
@@ -30,9 +35,16 @@ mod supervisor;
 mod task;
 mod way;
 
-use std::{ffi::OsStr, fmt, process::Command};
+use std::{
+    env,
+    ffi::OsStr,
+    fmt,
+    path::PathBuf,
+    process::Command,
+    thread::{self, ScopedJoinHandle},
+};
 
-use anyhow::bail;
+use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use task::Task;
@@ -49,6 +61,8 @@ use way::Way;
 /// is shared.
 pub(crate) struct Services {
     addresses: Addresses,
+    /// This program, which also keeps servers for tests that kill them.
+    keeper: PathBuf,
     /// Held for their effect when dropped.
     _supervisors: Vec<Supervisor>,
 }
@@ -63,25 +77,50 @@ pub(crate) struct Addresses {
     pub(crate) redis: String,
     /// For people, such as "Redis 8.0.2, installed on this machine".
     pub(crate) redis_origin: String,
+    /// A Redis cluster, if one was asked for.
+    pub(crate) cluster: Option<Address>,
 }
 
 impl Services {
-    /// Provides both services until the returned guard is dropped.
+    /// Provides PostgreSQL and Redis until the returned guard is dropped.
     pub(crate) fn scoped() -> anyhow::Result<Self> {
+        Self::start(false)
+    }
+
+    /// Provides a Redis cluster as well.
+    pub(crate) fn scoped_with_cluster() -> anyhow::Result<Self> {
+        Self::start(true)
+    }
+
+    fn start(with_cluster: bool) -> anyhow::Result<Self> {
+        let keeper = env::current_exe().context("this program cannot find itself")?;
         let cache = Cache::locate()?;
         run::clear_abandoned(&cache);
 
-        let postgres = provide(Service::Postgres, Lifetime::Scoped, &cache)?;
-        let redis = provide(Service::Redis, Lifetime::Scoped, &cache)?;
+        // At once, since each takes a second or more.
+        let (postgres, redis, cluster) = thread::scope(|scope| {
+            let cache = &cache;
+            let start = |service| scope.spawn(move || provide(service, Lifetime::Scoped, cache));
+            let cluster = with_cluster.then(|| start(Service::RedisCluster));
+            let (postgres, redis) = (start(Service::Postgres), start(Service::Redis));
+            let cluster = cluster.map(started).transpose()?;
+            anyhow::Ok((started(postgres)?, started(redis)?, cluster))
+        })?;
 
+        let supervisors = [postgres.supervisor, redis.supervisor];
+        let mut supervisors: Vec<_> = supervisors.into_iter().flatten().collect();
+        let cluster = cluster.map(|Provided { address, supervisor }| {
+            supervisors.extend(supervisor);
+            address
+        });
         let addresses = Addresses {
             postgres: postgres.address.url,
             postgres_origin: postgres.address.origin,
             redis: redis.address.url,
             redis_origin: redis.address.origin,
+            cluster,
         };
-        let supervisors = [postgres.supervisor, redis.supervisor];
-        Ok(Self { addresses, _supervisors: supervisors.into_iter().flatten().collect() })
+        Ok(Self { addresses, keeper, _supervisors: supervisors })
     }
 
     /// Where the services answer.
@@ -89,15 +128,23 @@ impl Services {
         &self.addresses
     }
 
-    /// A command that finds the addresses in its environment. It does not outlive the calling
-    /// thread, where the machine can see to that.
+    /// A command that finds the addresses in its environment, and a program that keeps servers for
+    /// it. It does not outlive the calling thread, where the machine can see to that.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = program::bound(program);
         workspace::forget_this_package(&mut command);
+        command.env("GROOVEBASE_TEST_SERVERS", &self.keeper);
         command.env(Service::Postgres.variable(), &self.addresses.postgres);
         command.env(Service::Redis.variable(), &self.addresses.redis);
+        if let Some(cluster) = &self.addresses.cluster {
+            command.env(Service::RedisCluster.variable(), &cluster.url);
+        }
         command
     }
+}
+
+fn started(starting: ScopedJoinHandle<'_, anyhow::Result<Provided>>) -> anyhow::Result<Provided> {
+    starting.join().map_err(|_| anyhow!("starting a service panicked"))?
 }
 
 /// One of the services that can be asked for.
@@ -105,16 +152,20 @@ impl Services {
 enum Service {
     Postgres,
     Redis,
+    /// Three masters and three replicas.
+    RedisCluster,
 }
 
 impl Service {
-    const ALL: [Self; 2] = [Self::Postgres, Self::Redis];
+    /// What `cargo xtask services up` leaves running: what the service is developed with.
+    const LASTING: [Self; 2] = [Self::Postgres, Self::Redis];
 
     /// Its name in `compose.yaml`, in file names and in what is printed.
     fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
             Self::Redis => "redis",
+            Self::RedisCluster => "redis-cluster",
         }
     }
 
@@ -123,6 +174,7 @@ impl Service {
         match self {
             Self::Postgres => "GROOVEBASE_TEST_POSTGRES_URL",
             Self::Redis => "GROOVEBASE_TEST_REDIS_URL",
+            Self::RedisCluster => "GROOVEBASE_TEST_REDIS_CLUSTER_URL",
         }
     }
 }
@@ -132,6 +184,7 @@ impl fmt::Display for Service {
         formatter.write_str(match self {
             Self::Postgres => "PostgreSQL",
             Self::Redis => "Redis",
+            Self::RedisCluster => "Redis Cluster",
         })
     }
 }
@@ -147,10 +200,11 @@ enum Lifetime {
 
 /// Where one service answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Address {
-    url: String,
+pub(crate) struct Address {
+    /// Its URL, as superuser.
+    pub(crate) url: String,
     /// What it is and where it comes from, for people.
-    origin: String,
+    pub(crate) origin: String,
 }
 
 /// A service that answers, and who watches it if we started it.

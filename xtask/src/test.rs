@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::{services::Services, terminal, workspace};
+use crate::{
+    services::{Addresses, Services},
+    terminal, workspace,
+};
 
 /// Unit tests, everything on SQLite, documentation examples.
 const EMBEDDED: &[&str] = &["test", "--workspace"];
@@ -22,7 +25,23 @@ const ON_POSTGRES: &[&str] = &[
     "postgres",
 ];
 
-/// Run every test, on PostgreSQL and on SQLite. A service that cannot be had is a failure.
+/// What the cache makes of a Redis and of a cluster.
+const ON_REDIS: &[&str] =
+    &["test", "--workspace", "--features", "groovebase-cache/redis-tests", "--test", "redis_*"];
+
+/// Several instances on one PostgreSQL and one Redis, while both are killed, cut off and restarted.
+const ON_BOTH: &[&str] = &[
+    "test",
+    "--workspace",
+    "--features",
+    "groovebase-tests/postgres,groovebase-tests/redis",
+    "--test",
+    "servers",
+    "--test",
+    "coherence",
+];
+
+/// Run every test, on SQLite, PostgreSQL and Redis. A service that cannot be had is a failure.
 #[derive(clap::Args)]
 pub(crate) struct Task {
     /// Only what needs no service: unit tests, everything on SQLite, documentation examples.
@@ -32,25 +51,30 @@ pub(crate) struct Task {
 
 impl Task {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        if self.embedded {
+            report(&[suite("SQLite, and what needs no database", EMBEDDED, None)?]);
+            return Ok(ExitCode::SUCCESS);
+        }
         // First, because a service that cannot be had should be known at once.
-        let services = if self.embedded { None } else { Some(Services::scoped()?) };
-        let mut ran =
-            vec![suite("SQLite, and what needs no database", EMBEDDED, services.as_ref())?];
-        if let Some(services) = &services {
-            ran.push(suite(&services.addresses().postgres_origin, ON_POSTGRES, Some(services))?);
-        }
-
-        terminal::say("What ran on what:");
-        for Ran { on, passed } in ran {
-            terminal::say(&format!("{passed:6} tests passed on {on}"));
-        }
-        if let Some(services) = &services {
-            terminal::say(&format!(
-                "       no test needs {} yet",
-                services.addresses().redis_origin
-            ));
-        }
+        let services = Services::scoped_with_cluster()?;
+        let Addresses { postgres_origin: postgres, redis_origin: redis, cluster, .. } =
+            services.addresses();
+        let cluster = cluster.as_ref().map_or("no cluster", |cluster| &cluster.origin);
+        let run = |on: &str, arguments| suite(on, arguments, Some(&services));
+        report(&[
+            run("SQLite, and what needs no database", EMBEDDED)?,
+            run(postgres, ON_POSTGRES)?,
+            run(&format!("{redis}, and {cluster}"), ON_REDIS)?,
+            run(&format!("{postgres}, and {redis}, with faults"), ON_BOTH)?,
+        ]);
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn report(ran: &[Ran]) {
+    terminal::say("What ran on what:");
+    for Ran { on, passed } in ran {
+        terminal::say(&format!("{passed:6} tests passed on {on}"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Artists behind the catalog.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
@@ -138,9 +138,41 @@ impl Artists for CachedArtists {
         artist: &ArtistName,
         limit: usize,
     ) -> Result<Vec<ArtistName>, RepositoryError> {
-        self.inner().suggest(artist, limit).await
+        if self.coherent.reliable().is_none() {
+            return self.inner().suggest(artist, limit).await;
+        }
+        let (names, artist) = (self.feed().catalog().names(), artist.clone());
+        // Comparing with all of them takes too long for a thread that answers others meanwhile.
+        let comparing = tokio::task::spawn_blocking(move || {
+            let candidates = names.into_iter().map(|name| (name.key().search_form(), Shown(name)));
+            artist.closest(candidates, limit).into_iter().map(|Shown(name)| name).collect()
+        });
+        comparing.await.map_err(|error| RepositoryError::Internal(Arc::new(error)))
     }
 }
+
+/// A name in the order of what it shows.
+struct Shown(ArtistName);
+
+impl Ord for Shown {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_str().cmp(other.0.as_str())
+    }
+}
+
+impl PartialOrd for Shown {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Shown {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Shown {}
 
 impl Versioned for Artist {
     fn version(&self) -> Version {

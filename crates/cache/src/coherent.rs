@@ -118,6 +118,11 @@ impl<O: Origin> Coherent<O> {
         self.shared.counters.read(self.shared.local.size())
     }
 
+    /// When the catalog was confirmed, if a default read can rely on that.
+    pub(crate) fn reliable(&self) -> Option<Instant> {
+        self.shared.reliable()
+    }
+
     /// The answer to a default read, if memory is enough for it.
     pub(crate) fn at_hand(&self, artist: &ArtistKey) -> Option<Read<Arc<O::Value>>> {
         let read = self.recall(artist, self.shared.reliable()?)?;
@@ -171,7 +176,7 @@ impl<O: Origin> Coherent<O> {
         let looked = self.feed().catalog().look_up(artist);
         let (value, tier) = match looked.current.filter(|current| O::has_value(*current)) {
             None => (None, Tier::Catalog),
-            Some(Current { id, version, .. }) => match self.shared.local.find(id, version) {
+            Some(Current { id, version, .. }) => match self.shared.local.find(&id, version) {
                 Some(value) => (Some(value), Tier::Memory),
                 None => return Err(looked),
             },
@@ -397,7 +402,7 @@ impl<O: Origin> Coherent<O> {
 
     /// Forgets what memory holds of an artist.
     pub(crate) fn forget(&self, id: ArtistId) {
-        self.shared.local.forget(id);
+        self.shared.local.forget(&id);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{ArtistName, Change, ChangeFollower, Changes, RepositoryError};
+use domain::{Change, ChangeFollower, Changes, RepositoryError};
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -209,11 +209,6 @@ impl Feed {
     /// Whether the database did not answer the last round.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.shared.unreachable.load(Ordering::Relaxed)
-    }
-
-    /// Every artist known now, in no order.
-    pub(crate) fn names(&self) -> Vec<ArtistName> {
-        self.shared.catalog.names()
     }
 }
 

@@ -92,6 +92,7 @@ impl Lifetime {
     pub const MAX: Self = Self { milliseconds: 10 * 365 * 24 * 60 * 60 * 1000 };
 
     /// A lifetime of this many minutes, for constants.
+    #[cfg(feature = "redis")]
     pub(crate) const fn of_minutes(minutes: u32) -> Self {
         Self { milliseconds: minutes as u64 * 60_000 }
     }
@@ -103,6 +104,7 @@ impl Lifetime {
     }
 
     /// The lifetime in milliseconds.
+    #[cfg(feature = "redis")]
     pub(crate) const fn as_millis(self) -> u64 {
         self.milliseconds
     }

@@ -33,11 +33,11 @@ pub use key::{
 pub use rate_limiter::{
     Decider, Decision, InvalidRateLimit, InvalidTake, RateLimit, RateLimiter, RateLimiterStatistics,
 };
+pub use read_through::{ReadThrough, ReadThroughError};
 #[cfg(feature = "redis")]
 pub use redis::keyspace::{
     Keyspace, KeyspaceError, KeyspaceStatistics, MAX_VALUE_BYTES, PrefixRemoval,
 };
-pub use read_through::{ReadThrough, ReadThroughError};
 #[cfg(feature = "redis")]
 pub use redis::{
     InvalidRedisSettings, Redis, RedisAway, RedisFailures, RedisHealth, RedisSettings,

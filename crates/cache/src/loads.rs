@@ -1,17 +1,36 @@
 //! One load at a time for each key, whoever asks and whoever gives up.
 
-use std::{collections::hash_map::RandomState, hash::Hash, sync::Arc};
+use std::{
+    any::Any,
+    hash::Hash,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
 
 use domain::RepositoryError;
+use futures::{FutureExt, future::Shared};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use tokio::{sync::watch, time::Instant};
+use tokio::{runtime::Handle, time::Instant};
 
 use crate::freshness::Tier;
 
-/// The loads under way. Each runs in a task of its own, so that it ends even when everybody who waited is gone.
+/// The loads under way.
+///
+/// A load runs in the tasks of those who wait for it, whichever is polled. When one of them gives up before the end, a
+/// task of its own goes on with the load.
 pub(crate) struct Loads<K, V> {
-    under_way: Arc<Mutex<HashMap<K, Load<V>, RandomState>>>,
+    under_way: Arc<UnderWay<K, V>>,
+}
+
+struct UnderWay<K, V> {
+    loads: Mutex<HashMap<K, Load<V>>>,
+    begun: AtomicU64,
 }
 
 /// How a load ended.
@@ -34,36 +53,65 @@ impl<V> Clone for Loaded<V> {
     }
 }
 
+type Running<V> = Shared<Pin<Box<dyn Future<Output = Loaded<V>> + Send>>>;
+
 /// A load that is under way, or has ended.
 pub(crate) struct Load<V> {
     /// When it began: what was committed before is in what it finds.
     pub(crate) began: Instant,
-    outcome: watch::Receiver<Option<Loaded<V>>>,
+    number: u64,
+    running: Running<V>,
 }
 
 impl<V> Clone for Load<V> {
     fn clone(&self) -> Self {
-        Self { began: self.began, outcome: self.outcome.clone() }
+        Self { began: self.began, number: self.number, running: self.running.clone() }
     }
 }
 
-/// The load ended without saying how: it panicked, or its runtime was shut down.
+/// The load panicked.
 #[derive(Debug, thiserror::Error)]
-#[error("a load ended without an answer")]
-struct Broken;
+#[error("a load panicked: {0}")]
+struct Panicked(String);
 
-impl<V> Load<V> {
+impl Panicked {
+    fn of(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        Self(text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default())
+    }
+}
+
+impl<V: Send + Sync + 'static> Load<V> {
     /// Waits until the load has ended.
-    pub(crate) async fn outcome(mut self) -> Loaded<V> {
-        match self.outcome.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone().unwrap_or_else(broken),
-            Err(_) => broken(),
+    pub(crate) fn outcome(self) -> impl Future<Output = Loaded<V>> + Send {
+        Waiting(Some(self.running))
+    }
+}
+
+/// Somebody who waits for a load.
+struct Waiting<V: Send + Sync + 'static>(Option<Running<V>>);
+
+impl<V: Send + Sync + 'static> Future for Waiting<V> {
+    type Output = Loaded<V>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Loaded<V>> {
+        let Some(running) = self.0.as_mut() else { return Poll::Pending };
+        let outcome = std::task::ready!(running.poll_unpin(context));
+        self.0 = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl<V: Send + Sync + 'static> Drop for Waiting<V> {
+    fn drop(&mut self) {
+        // Outside of a runtime, at its end, there is nobody left to go on for.
+        if let Some(running) = self.0.take()
+            && running.peek().is_none()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(running);
         }
     }
-}
-
-fn broken<V>() -> Loaded<V> {
-    Loaded::Failed(RepositoryError::Internal(Arc::new(Broken)))
 }
 
 impl<K, V> Loads<K, V>
@@ -72,10 +120,13 @@ where
     V: Send + Sync + 'static,
 {
     pub(crate) fn new() -> Self {
-        Self { under_way: Arc::new(Mutex::new(HashMap::with_hasher(RandomState::new()))) }
+        let loads = Mutex::new(HashMap::new());
+        Self { under_way: Arc::new(UnderWay { loads, begun: AtomicU64::new(0) }) }
     }
 
     /// Joins the load of this key if one is under way that will do, or begins one. Returns whether it was joined.
+    ///
+    /// A load that was begun goes on only while somebody waits for its outcome, or has given up waiting.
     pub(crate) fn join_or_begin<Work>(
         &self,
         key: &K,
@@ -85,56 +136,48 @@ where
     where
         Work: Future<Output = Loaded<V>> + Send + 'static,
     {
-        let mut under_way = self.under_way.lock();
-        if let Some(load) = under_way.get(key)
+        let mut loads = self.under_way.loads.lock();
+        if let Some(load) = loads.get(key)
             && will_do(load)
         {
             return (load.clone(), true);
         }
-        let (sender, outcome) = watch::channel(None);
-        let load = Load { began: Instant::now(), outcome };
-        under_way.insert(key.clone(), load.clone());
-        drop(under_way);
-
-        let landing = Landing {
-            under_way: Arc::clone(&self.under_way),
-            key: key.clone(),
-            sender,
-            outcome: None,
+        let number = self.under_way.begun.fetch_add(1, Ordering::Relaxed);
+        let landing =
+            Landing { under_way: Arc::downgrade(&self.under_way), key: key.clone(), number };
+        let began = Instant::now();
+        let work = AssertUnwindSafe(work()).catch_unwind();
+        let running = async move {
+            // What was found is kept elsewhere before this is dropped, so nobody in between loads again.
+            let _landing = landing;
+            work.await.unwrap_or_else(|panic| {
+                Loaded::Failed(RepositoryError::Internal(Arc::new(Panicked::of(&*panic))))
+            })
         };
-        let work = work();
-        tokio::spawn(async move {
-            let mut landing = landing;
-            landing.outcome = Some(work.await);
-        });
+        let load = Load { began, number, running: running.boxed().shared() };
+        let replaced = loads.insert(key.clone(), load.clone());
+        drop(loads);
+        // Perhaps the last to hold it, whose end takes the same lock.
+        drop(replaced);
         (load, false)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn count(&self) -> usize {
-        self.under_way.lock().len()
     }
 }
 
-/// Ends a load however its task ends. What it found is kept elsewhere before, so nobody in between loads again.
+/// Takes a load off the list, however it ends.
 struct Landing<K: Hash + Eq, V> {
-    under_way: Arc<Mutex<HashMap<K, Load<V>, RandomState>>>,
+    under_way: Weak<UnderWay<K, V>>,
     key: K,
-    sender: watch::Sender<Option<Loaded<V>>>,
-    outcome: Option<Loaded<V>>,
+    number: u64,
 }
 
 impl<K: Hash + Eq, V> Drop for Landing<K, V> {
     fn drop(&mut self) {
-        let mut under_way = self.under_way.lock();
+        let Some(under_way) = self.under_way.upgrade() else { return };
+        let mut loads = under_way.loads.lock();
         // A later load may have taken the place.
-        if under_way
-            .get(&self.key)
-            .is_some_and(|load| load.outcome.same_channel(&self.sender.subscribe()))
-        {
-            under_way.remove(&self.key);
-        }
-        drop(under_way);
-        self.sender.send_replace(Some(self.outcome.take().unwrap_or_else(broken)));
+        let own = loads.get(&self.key).is_some_and(|load| load.number == self.number);
+        let removed = if own { loads.remove(&self.key) } else { None };
+        drop(loads);
+        drop(removed);
     }
 }

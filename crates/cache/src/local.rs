@@ -1,6 +1,6 @@
 //! The tier in the memory of this instance.
 
-use std::{hash::Hash, sync::Arc};
+use std::{borrow::Borrow, hash::Hash, sync::Arc};
 
 use domain::{ArtistId, Version};
 use moka::{
@@ -41,8 +41,12 @@ impl<V: Versioned, K: Hash + Eq + Send + Sync + 'static> Local<V, K> {
     }
 
     /// The value at exactly this version.
-    pub(crate) fn find(&self, id: K, version: Version) -> Option<Arc<V>> {
-        self.values.as_ref()?.get(&id).filter(|value| value.version() == version)
+    pub(crate) fn find<Q>(&self, id: &Q, version: Version) -> Option<Arc<V>>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.values.as_ref()?.get(id).filter(|value| value.version() == version)
     }
 
     /// Keeps a value unless one that is as new is there. Returns whether it was taken.
@@ -59,10 +63,14 @@ impl<V: Versioned, K: Hash + Eq + Send + Sync + 'static> Local<V, K> {
         )
     }
 
-    /// Forgets what is kept of an artist.
-    pub(crate) fn forget(&self, id: K) {
+    /// Forgets what is kept under a key.
+    pub(crate) fn forget<Q>(&self, id: &Q)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         if let Some(values) = &self.values {
-            values.invalidate(&id);
+            values.invalidate(id);
         }
     }
 

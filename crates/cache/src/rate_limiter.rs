@@ -112,14 +112,12 @@ impl RateLimiter {
     #[cfg(feature = "redis")]
     async fn decide(&self, key: &str, permits: u32) -> Decision {
         let Some(shared) = &self.shared else { return self.decide_alone(key, permits) };
-        match shared.take(key, permits).await {
-            Ok(decision) => decision,
-            // The client has said so already, once and not for each request.
-            Err(_) => {
-                self.counts.fallbacks.fetch_add(1, Ordering::Relaxed);
-                self.decide_alone(key, permits)
-            }
+        if let Ok(decision) = shared.take(key, permits).await {
+            return decision;
         }
+        // The client has said so already, once and not for each request.
+        self.counts.fallbacks.fetch_add(1, Ordering::Relaxed);
+        self.decide_alone(key, permits)
     }
 
     #[cfg(not(feature = "redis"))]

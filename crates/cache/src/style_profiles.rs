@@ -147,7 +147,8 @@ impl<R: Representation> StyleProfiles for CachedStyleProfiles<R> {
     async fn find(&self, artist: &ArtistKey) -> Result<Option<Arc<StyleProfile>>, RepositoryError> {
         let read = match self.at_hand(artist) {
             Some(read) => read,
-            None => self.read(artist, Freshness::Default).await?,
+            // On the heap, so that a hit does not make room for what only a miss needs.
+            None => Box::pin(self.read(artist, Freshness::Default)).await?,
         };
         Ok(read.value.map(|cached| Arc::clone(&cached.profile)))
     }

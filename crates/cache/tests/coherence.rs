@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use domain::{Artists, BulkLoad, Expected, ProfileRecord, RepositoryError, StyleProfiles, Version};
+use domain::{
+    ArtistName, Artists, BulkLoad, Expected, ProfileRecord, RepositoryError, StyleProfiles, Version,
+};
 use groovebase_cache::{
     Bounds, CachedArtists, CachedBulkLoad, CachedStyleProfiles, Feed, Freshness, Read,
     SharedProfiles, Tier,
@@ -243,6 +245,44 @@ async fn a_shared_value_of_somebody_else_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_that_dies_between_commit_and_invalidation_leaves_no_old_answer() {
+    let store = Scripted::new();
+    let shelf = Arc::new(Shelf::default());
+    let dying = Instance::with(&store, Some(&shelf), Bounds::default()).await;
+    let other = Instance::with(&store, Some(&shelf), Bounds::default()).await;
+    dying.save("J Dilla", "old").await;
+    other.strict("J Dilla").await;
+    store.saves.close();
+    let save = tokio::spawn({
+        let profiles = dying.profiles.clone();
+        async move { profiles.save(&profile("J Dilla", "new"), Expected::Any).await }
+    });
+    store.saves.reached_by(1).await;
+
+    save.abort();
+    drop(dying);
+    let kept = shelf.kept.lock().get(&key("J Dilla")).map(|it| it.text_description.clone());
+
+    assert_eq!(kept.unwrap().as_str(), "old");
+    assert_eq!(other.strict("J Dilla").await, Answer::fresh("new", Tier::Database));
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_suggested_from_the_catalog() {
+    let store = Scripted::new();
+    for name in ["J Dilla", "Jay Dilla", "Tony Allen"] {
+        store.commit(name, "one");
+    }
+    let instance = Instance::on(&store).await;
+
+    let wanted = ArtistName::try_from("J Dila").unwrap();
+    let suggested = instance.artists.suggest(&wanted, 5).await.unwrap();
+
+    let names: Vec<_> = suggested.iter().map(ArtistName::as_str).collect();
+    assert_eq!(names, ["J Dilla", "Jay Dilla"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_instance_finds_what_was_shared() {
     let store = Scripted::new();
     let shelf = Arc::new(Shelf::default());
@@ -399,11 +439,17 @@ async fn a_load_ends_though_nobody_waits_for_it() {
         leader.abort();
         leader.await.unwrap_err();
         store.finds.open();
+        let kept = tokio::time::timeout(Duration::from_secs(1), async {
+            while instance.profiles.at_hand(&key("J Dilla")).is_none() {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert!(kept.await.is_ok(), "round {round}");
         store.commit("J Dilla", "one");
         instance.feed.confirm().await.unwrap();
     }
 
-    assert_eq!(instance.read("J Dilla").await.text.as_deref(), Some("one"));
+    assert_eq!(store.loads.load(Ordering::SeqCst), 300);
 }
 
 #[tokio::test(start_paused = true)]

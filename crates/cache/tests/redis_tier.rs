@@ -1,5 +1,12 @@
 //! What the Redis tier makes of a Redis, of a cluster, and of whatever else may answer in their place.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what cannot be prepared fails the test that needs it"
+)]
+
 #[path = "redis_tier/client.rs"]
 mod client;
 #[path = "redis_tier/cluster.rs"]

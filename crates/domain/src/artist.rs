@@ -1,5 +1,6 @@
 //! An artist, and where research about it stands.
 
+mod likeness;
 mod name;
 
 use crate::{Confidence, Id, Timestamp, Version};

@@ -172,7 +172,8 @@ impl Store {
         &self.shared.limits
     }
 
-    /// Learns of each commit of a [`VersionedTransaction`] of this store and its clones.
+    /// Learns of each commit of a [`VersionedTransaction`] of this store and its clones. A server tells by itself.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn commits(&self) -> watch::Receiver<()> {
         self.shared.commits.subscribe()
     }

@@ -9,7 +9,7 @@ use crate::{fixture::Fixture, given};
 
 /// However a name is typed, it finds the artist, who is shown as first stored.
 pub async fn one_name_is_one_artist(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let artists = fixture.store().artists();
+    let artists = fixture.artists();
 
     let first = artists.find_or_create(&given::name("Beyonc\u{e9}")?).await?;
     let again = artists.find_or_create(&given::name("  BEYONCE\u{301} ")?).await?;
@@ -29,7 +29,7 @@ pub async fn one_name_is_one_artist(fixture: &impl Fixture) -> anyhow::Result<()
 
 /// Names come back as they went in.
 pub async fn keeps_every_real_name(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let artists = fixture.store().artists();
+    let artists = fixture.artists();
     let longest = "ß".repeat(255);
     let names: Vec<&str> = given::DIFFICULT_NAMES.into_iter().chain([longest.as_str()]).collect();
 
@@ -50,7 +50,7 @@ pub async fn keeps_every_real_name(fixture: &impl Fixture) -> anyhow::Result<()>
 pub async fn a_hundred_callers_make_one_artist(fixture: &impl Fixture) -> anyhow::Result<()> {
     let calls: Vec<_> = (0..100)
         .map(|call| {
-            let artists = fixture.store().artists();
+            let artists = fixture.artists();
             let spelling = if call % 2 == 0 { "J Dilla" } else { "j  DILLA" };
             tokio::spawn(async move {
                 artists.find_or_create(&given::name(spelling)?).await.map_err(anyhow::Error::from)
@@ -67,14 +67,14 @@ pub async fn a_hundred_callers_make_one_artist(fixture: &impl Fixture) -> anyhow
     }
 
     ensure!(created == 1 && ids.len() == 1, "{created} created, {} identities", ids.len());
-    let all = fixture.store().artists().page(&ArtistFilter::default(), Limit::LARGEST).await?;
+    let all = fixture.artists().page(&ArtistFilter::default(), Limit::LARGEST).await?;
     ensure!(all.items.len() == 1, "{all:?}");
     Ok(())
 }
 
 /// Pages follow each other by key, by code point, without gap or repetition.
 pub async fn pages_by_key(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let artists = fixture.store().artists();
+    let artists = fixture.artists();
     for name in given::DIFFICULT_NAMES {
         artists.find_or_create(&given::name(name)?).await?;
     }
@@ -102,7 +102,7 @@ pub async fn pages_by_key(fixture: &impl Fixture) -> anyhow::Result<()> {
 
 /// A search ignores case and diacritics and takes wildcards as what they are.
 pub async fn lists_by_status_and_search(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let artists = fixture.store().artists();
+    let artists = fixture.artists();
     for name in given::DIFFICULT_NAMES {
         artists.find_or_create(&given::name(name)?).await?;
     }
@@ -138,7 +138,7 @@ pub async fn lists_by_status_and_search(fixture: &impl Fixture) -> anyhow::Resul
 
 /// The status is the caller's to set.
 pub async fn notes_where_research_stands(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let artists = fixture.store().artists();
+    let artists = fixture.artists();
     let before = artists.find_or_create(&given::name("J Dilla")?).await?.artist;
 
     for status in ResearchStatus::ALL {
@@ -166,12 +166,12 @@ pub async fn removes_all_but_the_account(fixture: &impl Fixture) -> anyhow::Resu
     generation.artist = Some(saved.artist.clone());
     let recorded = store.generations().record(vec![generation]).await?;
 
-    let removed = store.artists().remove(saved.artist.key()).await?.context("was there")?;
-    let again = store.artists().remove(saved.artist.key()).await?;
+    let removed = fixture.artists().remove(saved.artist.key()).await?.context("was there")?;
+    let again = fixture.artists().remove(saved.artist.key()).await?;
 
     ensure!(saved.version < removed && again.is_none(), "{removed}, again {again:?}");
-    ensure!(store.artists().find(saved.artist.key()).await?.is_none());
-    ensure!(store.style_profiles().find(saved.artist.key()).await?.is_none());
+    ensure!(fixture.artists().find(saved.artist.key()).await?.is_none());
+    ensure!(fixture.style_profiles().find(saved.artist.key()).await?.is_none());
     ensure!(
         store
             .research_sources()
@@ -191,7 +191,7 @@ pub async fn removes_all_but_the_account(fixture: &impl Fixture) -> anyhow::Resu
 
 /// The closest names come first, and strangers not at all.
 pub async fn suggests_what_looks_alike(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let artists = fixture.store().artists();
+    let artists = fixture.artists();
     for name in given::DIFFICULT_NAMES {
         artists.find_or_create(&given::name(name)?).await?;
     }

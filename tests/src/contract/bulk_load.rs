@@ -32,19 +32,19 @@ pub async fn loads_what_save_would(fixture: &impl Fixture) -> anyhow::Result<()>
     }
 
     let counts =
-        store.bulk_load().load(batch.iter().map(|(_, record)| record.clone()).collect()).await?;
-    store.bulk_load().finish().await?;
+        fixture.bulk_load().load(batch.iter().map(|(_, record)| record.clone()).collect()).await?;
+    fixture.bulk_load().finish().await?;
 
     ensure!(
         counts == BulkCounts { created: 14, replaced: 0, unchanged: 0, sources: 28 },
         "{counts:?}"
     );
     for (profile, _) in &batch {
-        let loaded = store.style_profiles().find(profile.artist.key()).await?.context("loaded")?;
-        let artist = store.artists().find(profile.artist.key()).await?.context("loaded")?;
+        let loaded = fixture.style_profiles().find(profile.artist.key()).await?.context("loaded")?;
+        let artist = fixture.artists().find(profile.artist.key()).await?.context("loaded")?;
         let saved =
-            store.style_profiles().save(profile, Expected::At(loaded.version)).await?.profile;
-        let again = store.artists().find(profile.artist.key()).await?.context("saved")?;
+            fixture.style_profiles().save(profile, Expected::At(loaded.version)).await?.profile;
+        let again = fixture.artists().find(profile.artist.key()).await?.context("saved")?;
 
         ensure!(
             artist.version == loaded.version && artist.research_status == ResearchStatus::Cached
@@ -75,20 +75,19 @@ pub async fn loading_again_changes_nothing(fixture: &impl Fixture) -> anyhow::Re
         record(&given::profile("Tony Allen", "rolling")?, &[])?,
         ProfileRecord::Artist { artist: given::name("Pending")?, sources: Vec::new() },
     ];
-    store.bulk_load().load(batch.clone()).await?;
+    fixture.bulk_load().load(batch.clone()).await?;
     let before = store.changes().since(domain::Version::ZERO, 10).await?;
 
-    let counts = store.bulk_load().load(batch).await?;
+    let counts = fixture.bulk_load().load(batch).await?;
 
     ensure!(counts == BulkCounts { unchanged: 3, ..BulkCounts::default() }, "{counts:?}");
     ensure!(store.changes().since(domain::Version::ZERO, 10).await? == before);
-    ensure!(store.bulk_load().load(Vec::new()).await? == BulkCounts::default());
+    ensure!(fixture.bulk_load().load(Vec::new()).await? == BulkCounts::default());
     Ok(())
 }
 
 /// Of several records for one artist, however its name is spelled.
 pub async fn the_last_of_one_artist_stands(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
     let batch = vec![
         record(&given::profile("Beyonc\u{e9}", "first")?, &["one", "two"])?,
         record(&given::profile("J Dilla", "late")?, &[])?,
@@ -96,14 +95,14 @@ pub async fn the_last_of_one_artist_stands(fixture: &impl Fixture) -> anyhow::Re
         ProfileRecord::Artist { artist: given::name("beyonc\u{e9}")?, sources: Vec::new() },
     ];
 
-    let counts = store.bulk_load().load(batch).await?;
+    let counts = fixture.bulk_load().load(batch).await?;
 
     ensure!(
         counts == BulkCounts { created: 2, replaced: 0, unchanged: 2, sources: 3 },
         "{counts:?}"
     );
     let stands =
-        store.style_profiles().find(&given::key("beyonc\u{e9}")?).await?.context("loaded")?;
+        fixture.style_profiles().find(&given::key("beyonc\u{e9}")?).await?.context("loaded")?;
     ensure!(
         stands.text_description.as_str() == "last" && stands.artist.as_str() == "Beyonc\u{e9}",
         "{stands:?}"
@@ -113,7 +112,6 @@ pub async fn the_last_of_one_artist_stands(fixture: &impl Fixture) -> anyhow::Re
 
 /// What differs in anything is replaced; the rest keeps its version.
 pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
     let base = given::profile("Base", "late")?;
     let named = |name: &str| -> anyhow::Result<NewStyleProfile> {
         Ok(NewStyleProfile { artist: given::name(name)?, ..base.clone() })
@@ -121,10 +119,10 @@ pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Resul
     let names = ["same", "words", "embedding", "no embedding", "templates"];
     let first =
         names.iter().map(|name| record(&named(name)?, &[])).collect::<anyhow::Result<Vec<_>>>()?;
-    store.bulk_load().load(first).await?;
-    store.artists().find_or_create(&given::name("bare")?).await?;
+    fixture.bulk_load().load(first).await?;
+    fixture.artists().find_or_create(&given::name("bare")?).await?;
     let version = async |name: &str| -> anyhow::Result<_> {
-        Ok(store.artists().find(&given::key(name)?).await?.context("loaded")?.version)
+        Ok(fixture.artists().find(&given::key(name)?).await?.context("loaded")?.version)
     };
     let before = version("same").await?;
 
@@ -138,7 +136,7 @@ pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Resul
     let second = [&named("same")?, &words, &embedding, &none, &templates, &bare];
     let batch =
         second.iter().map(|profile| record(profile, &[])).collect::<anyhow::Result<Vec<_>>>()?;
-    let counts = store.bulk_load().load(batch).await?;
+    let counts = fixture.bulk_load().load(batch).await?;
 
     ensure!(
         counts == BulkCounts { created: 1, replaced: 4, unchanged: 1, sources: 0 },
@@ -146,14 +144,14 @@ pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Resul
     );
     ensure!(version("same").await? == before);
     for profile in second {
-        let found = store.style_profiles().find(profile.artist.key()).await?.context("loaded")?;
+        let found = fixture.style_profiles().find(profile.artist.key()).await?.context("loaded")?;
         ensure!(
             found.text_description == profile.text_description
                 && found.embedding == profile.embedding,
             "{found:?}"
         );
         ensure!(found.midi_templates == profile.midi_templates);
-        let artist = store.artists().find(profile.artist.key()).await?.context("loaded")?;
+        let artist = fixture.artists().find(profile.artist.key()).await?.context("loaded")?;
         ensure!(
             artist.research_status == ResearchStatus::Cached && artist.version == found.version,
             "{artist:?}"
@@ -164,8 +162,7 @@ pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Resul
 
 /// Artists whom nobody has looked into come along.
 pub async fn takes_artists_without_profile(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
-    store.style_profiles().save(&given::profile("Known", "late")?, Expected::Any).await?;
+    fixture.style_profiles().save(&given::profile("Known", "late")?, Expected::Any).await?;
     let sources = ["first take", "second take", "first take"]
         .map(given::recording)
         .into_iter()
@@ -178,18 +175,18 @@ pub async fn takes_artists_without_profile(fixture: &impl Fixture) -> anyhow::Re
         .into_iter()
         .collect::<anyhow::Result<Vec<_>>>()?;
 
-    let counts = store.bulk_load().load(batch.clone()).await?;
-    let again = store.bulk_load().load(batch).await?;
+    let counts = fixture.bulk_load().load(batch.clone()).await?;
+    let again = fixture.bulk_load().load(batch).await?;
 
     ensure!(
         counts == BulkCounts { created: 1, replaced: 0, unchanged: 1, sources: 4 },
         "{counts:?}"
     );
     ensure!(again == BulkCounts { unchanged: 2, ..BulkCounts::default() }, "{again:?}");
-    let new = store.artists().find(&given::key("new")?).await?.context("loaded")?;
+    let new = fixture.artists().find(&given::key("new")?).await?.context("loaded")?;
     ensure!(new.research_status == ResearchStatus::Pending && new.sources_count == 0, "{new:?}");
     ensure!(
-        store.style_profiles().find(&given::key("known")?).await?.is_some(),
+        fixture.style_profiles().find(&given::key("known")?).await?.is_some(),
         "its profile stays"
     );
     Ok(())
@@ -197,19 +194,18 @@ pub async fn takes_artists_without_profile(fixture: &impl Fixture) -> anyhow::Re
 
 /// More rows than one statement binds.
 pub async fn takes_thousands(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
     let batch = (0..2_500)
         .map(|number| {
             record(&given::profile(&format!("Artist {number}"), &format!("{number}"))?, &["one"])
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
 
-    let first = store.bulk_load().load(batch.clone()).await?;
-    let again = store.bulk_load().load(batch).await?;
+    let first = fixture.bulk_load().load(batch.clone()).await?;
+    let again = fixture.bulk_load().load(batch).await?;
 
     ensure!((first.created, first.sources) == (2_500, 2_500), "{first:?}");
     ensure!((again.unchanged, again.sources) == (2_500, 0), "{again:?}");
-    let page = store.artists().page(&ArtistFilter::default(), Limit::LARGEST).await?;
+    let page = fixture.artists().page(&ArtistFilter::default(), Limit::LARGEST).await?;
     ensure!(page.items.len() == 500 && page.next.is_some());
     Ok(())
 }

@@ -15,21 +15,21 @@ use crate::{
 pub async fn a_save_that_fails_late_changes_nothing(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
     let known = given::profile("J Dilla", "late")?;
-    let before = store.style_profiles().save(&known, Expected::Any).await?.profile;
+    let before = fixture.style_profiles().save(&known, Expected::Any).await?.profile;
     fixture.refuse_embeddings().await?;
 
     let replacement = given::profile("J Dilla", "later")?;
     let stranger = given::profile("Tony Allen", "rolling")?;
-    let replaced = store.style_profiles().save(&replacement, Expected::Any).await;
-    let made = store.style_profiles().save(&stranger, Expected::Any).await;
+    let replaced = fixture.style_profiles().save(&replacement, Expected::Any).await;
+    let made = fixture.style_profiles().save(&stranger, Expected::Any).await;
     let record =
         ProfileRecord::Profile { profile: Box::new(stranger.clone()), sources: Vec::new() };
-    let loaded = store.bulk_load().load(vec![record]).await;
+    let loaded = fixture.bulk_load().load(vec![record]).await;
 
     ensure!(matches!(replaced, Err(RepositoryError::Internal(_))), "{replaced:?}");
     ensure!(made.is_err() && loaded.is_err(), "{made:?} {loaded:?}");
-    ensure!(store.style_profiles().find(known.artist.key()).await?.as_ref() == Some(&before));
-    ensure!(store.artists().find(stranger.artist.key()).await?.is_none());
+    ensure!(fixture.style_profiles().find(known.artist.key()).await?.as_ref() == Some(&before));
+    ensure!(fixture.artists().find(stranger.artist.key()).await?.is_none());
     let changes = store.changes().since(Version::ZERO, 10).await?;
     ensure!(changes.last().is_some_and(|last| last.version() == before.version), "{changes:?}");
     Ok(())
@@ -44,13 +44,14 @@ pub async fn a_blocked_write_fails_in_time(fixture: &impl Fixture) -> anyhow::Re
         ..PoolLimits::default()
     };
     let hasty = fixture::store_with(fixture.url(), &limits).await?;
+    let profiles = fixture.repositories_of(&hasty).style_profiles;
     let new = given::profile("J Dilla", "late")?;
     let blocker = fixture.block_writers().await?;
 
-    let refused = hasty.style_profiles().save(&new, Expected::Any).await;
-    let read = hasty.style_profiles().find(new.artist.key()).await;
+    let refused = profiles.save(&new, Expected::Any).await;
+    let read = profiles.find(new.artist.key()).await;
     blocker.rollback().await?;
-    let saved = hasty.style_profiles().save(&new, Expected::Any).await;
+    let saved = profiles.save(&new, Expected::Any).await;
     hasty.close().await;
 
     ensure!(matches!(refused, Err(RepositoryError::Unavailable(_))), "{refused:?}");

@@ -32,7 +32,7 @@ fn says(stored: &StyleProfile, new: &NewStyleProfile) -> bool {
 
 /// Every part comes back, bit for bit.
 pub async fn returns_what_was_saved(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let profiles = fixture.store().style_profiles();
+    let profiles = fixture.style_profiles();
     let mut new = given::profile(
         "J Dilla",
         "Snare behind the beat.\nHats swing \u{1f941}, \\ and \"quotes\"\t.",
@@ -51,7 +51,7 @@ pub async fn returns_what_was_saved(fixture: &impl Fixture) -> anyhow::Result<()
 
 /// A replacement keeps identity and first time and moves the version.
 pub async fn replaces_and_keeps_identity(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let profiles = fixture.store().style_profiles();
+    let profiles = fixture.style_profiles();
     let first = profiles.save(&given::profile("J Dilla", "late")?, Expected::Any).await?.profile;
     let mut other = given::profile("j  DILLA", "even later")?;
     other.confidence = Confidence::try_from(0.95)?;
@@ -72,14 +72,13 @@ pub async fn replaces_and_keeps_identity(fixture: &impl Fixture) -> anyhow::Resu
 
 /// Status, confidence and sources count of the artist follow its profile.
 pub async fn saving_updates_the_artist(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
-    let pending = store.artists().find_or_create(&given::name("J Dilla")?).await?.artist;
+    let pending = fixture.artists().find_or_create(&given::name("J Dilla")?).await?.artist;
     let mut new = given::profile("J Dilla", "late")?;
     new.sources_count =
         SourcesCount { papers: u16::MAX, articles: u16::MAX, audio: u16::MAX, midi: u16::MAX };
 
-    let saved = store.style_profiles().save(&new, Expected::Any).await?;
-    let artist = store.artists().find(pending.name.key()).await?.context("exists")?;
+    let saved = fixture.style_profiles().save(&new, Expected::Any).await?;
+    let artist = fixture.artists().find(pending.name.key()).await?.context("exists")?;
 
     ensure!(saved.created && saved.profile.artist_id == pending.id);
     ensure!(artist.research_status == ResearchStatus::Cached);
@@ -94,7 +93,7 @@ pub async fn saving_updates_the_artist(fixture: &impl Fixture) -> anyhow::Result
 
 /// A profile saved without an embedding has none, whatever it had.
 pub async fn saving_without_embedding_removes_it(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let profiles = fixture.store().style_profiles();
+    let profiles = fixture.style_profiles();
     let mut new = given::profile("J Dilla", "late")?;
     profiles.save(&new, Expected::Any).await?;
     new.embedding = None;
@@ -111,11 +110,11 @@ pub async fn saving_without_embedding_removes_it(fixture: &impl Fixture) -> anyh
 
 /// Answers stand in the order of the questions, also for strangers and repetitions.
 pub async fn finds_many_in_order(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let profiles = fixture.store().style_profiles();
+    let profiles = fixture.style_profiles();
     for name in ["Tony Allen", "AC/DC", "坂本龍一"] {
         profiles.save(&given::profile(name, name)?, Expected::Any).await?;
     }
-    fixture.store().artists().find_or_create(&given::name("Pending")?).await?;
+    fixture.artists().find_or_create(&given::name("Pending")?).await?;
     let asked = ["坂本龍一", "Nobody", "Tony Allen", "Pending", "坂本龍一", "ac/dc"];
     let keys = asked.iter().map(|name| given::key(name)).collect::<anyhow::Result<Vec<_>>>()?;
 
@@ -134,8 +133,7 @@ pub async fn finds_many_in_order(fixture: &impl Fixture) -> anyhow::Result<()> {
 
 /// A write that expects something else is refused with the current version, and changes nothing.
 pub async fn refuses_what_was_not_expected(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
-    let profiles = store.style_profiles();
+    let profiles = fixture.style_profiles();
     let (first, second) = (given::profile("J Dilla", "late")?, given::profile("J Dilla", "later")?);
 
     for expected in [Expected::Present, Expected::At(Version::new(1))] {
@@ -144,7 +142,7 @@ pub async fn refuses_what_was_not_expected(fixture: &impl Fixture) -> anyhow::Re
             matches!(refused, Err(RepositoryError::VersionMismatch { current: None })),
             "{refused:?}"
         );
-        ensure!(store.artists().find(first.artist.key()).await?.is_none(), "nothing was made");
+        ensure!(fixture.artists().find(first.artist.key()).await?.is_none(), "nothing was made");
     }
     let saved = profiles.save(&first, Expected::Absent).await?.profile;
     let stale = Version::new(saved.version.number() - 1);
@@ -174,7 +172,7 @@ pub async fn concurrent_saves_all_succeed_and_the_last_stands(
 ) -> anyhow::Result<()> {
     let saves: Vec<_> = (0..24)
         .map(|writer| {
-            let profiles = fixture.store().style_profiles();
+            let profiles = fixture.style_profiles();
             tokio::spawn(async move {
                 let new = given::profile(
                     "J Dilla",
@@ -198,8 +196,7 @@ pub async fn concurrent_saves_all_succeed_and_the_last_stands(
         .map(|saved| saved.profile)
         .max_by_key(|profile| profile.version)
         .context("saved")?;
-    let stands =
-        fixture.store().style_profiles().find(last.artist.key()).await?.context("saved")?;
+    let stands = fixture.style_profiles().find(last.artist.key()).await?.context("saved")?;
     ensure!(stands == last, "{stands:?} is not {last:?}");
     Ok(())
 }
@@ -214,13 +211,14 @@ pub async fn removal_leaves_the_artist_pending(fixture: &impl Fixture) -> anyhow
         .profile;
     let key = saved.artist.key();
 
-    let removed = store.style_profiles().remove(key, Expected::Any).await?.context("was there")?;
-    let again = store.style_profiles().remove(key, Expected::Any).await?;
-    let nobody = store.style_profiles().remove(&given::key("Nobody")?, Expected::Any).await?;
+    let removed =
+        fixture.style_profiles().remove(key, Expected::Any).await?.context("was there")?;
+    let again = fixture.style_profiles().remove(key, Expected::Any).await?;
+    let nobody = fixture.style_profiles().remove(&given::key("Nobody")?, Expected::Any).await?;
 
     ensure!(again.is_none() && nobody.is_none(), "gone already: {again:?} {nobody:?}");
-    ensure!(store.style_profiles().find(key).await?.is_none());
-    let artist = store.artists().find(key).await?.context("stays")?;
+    ensure!(fixture.style_profiles().find(key).await?.is_none());
+    let artist = fixture.artists().find(key).await?.context("stays")?;
     ensure!(artist.id == saved.artist_id && saved.version < artist.version);
     ensure!(artist.version == removed, "{removed} was told, {artist:?} is stored");
     ensure!(

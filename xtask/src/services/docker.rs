@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -36,6 +36,8 @@ pub(super) struct Container {
 
 /// Finds an engine that answers, since a client alone is not enough, and `compose.yaml`.
 pub(super) fn find(service: Service) -> anyhow::Result<Container> {
+    // The nodes of a cluster name their addresses to clients, and those inside are not reachable.
+    ensure!(service != Service::RedisCluster, "compose.yaml has no cluster");
     program::find("docker").context("there is no docker on the PATH")?;
     let ask = |question: &[&str]| {
         let mut docker = program::bound("docker");
@@ -93,7 +95,7 @@ impl Project {
         let service = self.container.service;
         let inside = match service {
             Service::Postgres => "5432",
-            Service::Redis => "6379",
+            Service::Redis | Service::RedisCluster => "6379",
         };
         let mut port = self.compose();
         port.args(["port", service.name(), inside]);
@@ -104,13 +106,13 @@ impl Project {
             Service::Postgres => {
                 format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/postgres")
             }
-            Service::Redis => format!("redis://127.0.0.1:{port}/0"),
+            Service::Redis | Service::RedisCluster => format!("redis://127.0.0.1:{port}/0"),
         })
     }
 
     fn probe(&self, url: &str, cancellation: &Cancellation) -> anyhow::Result<Answer> {
         match self.container.service {
-            Service::Redis => Ok(redis::probe(url)),
+            Service::Redis | Service::RedisCluster => Ok(redis::probe(url)),
             Service::Postgres => {
                 let mut psql = self.compose();
                 // By TCP, because the image first starts a server that listens on a socket only.

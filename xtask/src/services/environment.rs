@@ -29,6 +29,7 @@ pub(super) fn version(service: Service, url: &str) -> anyhow::Result<String> {
     match service {
         Service::Postgres => postgres_version(url),
         Service::Redis => redis::version(url),
+        Service::RedisCluster => redis::cluster::version(url),
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
 pub(super) fn find(service: Service) -> anyhow::Result<Installation> {
     let (candidates, verdict): (_, fn(&Path) -> anyhow::Result<()>) = match service {
         Service::Postgres => (postgres_candidates(), judge_postgres),
-        Service::Redis => (redis_candidates(), judge_redis),
+        Service::Redis | Service::RedisCluster => (redis_candidates(), judge_redis),
     };
     let mut refusals = Vec::new();
     for server in candidates {

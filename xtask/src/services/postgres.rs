@@ -20,11 +20,13 @@ const INITIALISATION_LIMIT: Duration = Duration::from_mins(1);
 
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
-/// What a crash of the machine may cost.
+/// What a crash may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Durability {
-    /// Nothing that was committed.
+    /// Nothing that was committed, whatever crashes.
     Full,
+    /// Nothing that was committed when the server is killed; everything when the machine fails.
+    Processes,
     /// Everything. Made for data that is thrown away anyway, and several times as fast.
     None,
 }
@@ -35,6 +37,7 @@ pub(super) struct Postgres {
     data: PathBuf,
     password: String,
     durability: Durability,
+    settings: Vec<String>,
 }
 
 impl Postgres {
@@ -52,11 +55,17 @@ impl Postgres {
         initdb.arg("--pgdata").arg(&data).arg("--pwfile").arg(scratch.inside("password"));
         initdb.args(["--username=postgres", "--auth=scram-sha-256"]);
         initdb.args(["--encoding=UTF8", "--locale=C.UTF-8"]);
-        if durability == Durability::None {
+        if durability != Durability::Full {
             initdb.arg("--no-sync");
         }
         program::output(&mut initdb, INITIALISATION_LIMIT, cancellation)?;
-        Ok(Self { installation: installation.clone(), data, password, durability })
+        let (installation, settings) = (installation.clone(), Vec::new());
+        Ok(Self { installation, data, password, durability, settings })
+    }
+
+    /// With settings such as `max_connections=20`, which override our own.
+    pub(super) fn with(self, settings: Vec<String>) -> Self {
+        Self { settings, ..self }
     }
 }
 
@@ -76,10 +85,17 @@ impl Program for Postgres {
         set("log_timezone=UTC");
         // A bare root has no /dev/shm, and what a killed server leaves there stays.
         set("dynamic_shared_memory_type=mmap");
-        if self.durability == Durability::None {
-            set("fsync=off");
-            set("synchronous_commit=off");
-            set("full_page_writes=off");
+        match self.durability {
+            Durability::Full => {}
+            Durability::Processes => set("fsync=off"),
+            Durability::None => {
+                set("fsync=off");
+                set("synchronous_commit=off");
+                set("full_page_writes=off");
+            }
+        }
+        for setting in &self.settings {
+            set(setting);
         }
         postgres
     }

@@ -44,7 +44,7 @@ pub(super) fn find(service: Service, cache: &Cache) -> anyhow::Result<Installati
     let root = ensure_built(cache)?;
     let server = match service {
         Service::Postgres => "/usr/lib/postgresql/17/bin/postgres",
-        Service::Redis => "/usr/bin/redis-server",
+        Service::Redis | Service::RedisCluster => "/usr/bin/redis-server",
     };
     Installation::inside(root, PathBuf::from(server))
 }

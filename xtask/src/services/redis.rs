@@ -1,5 +1,6 @@
 //! A Redis server of our own, and the little of Redis' protocol it takes to greet one.
 
+pub(super) mod cluster;
 mod protocol;
 
 use std::{path::PathBuf, process::Command, time::Duration};
@@ -23,30 +24,63 @@ const MIN_VERSION: (u32, u32) = (7, 2);
 /// How long a server has to accept a connection, and then to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What a server is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// To stand alone.
+    Alone,
+    /// To stand alone and speak TLS on a second port. The certificates are named in its settings.
+    Tls,
+    /// To be a node of a cluster.
+    Node,
+}
+
+impl Role {
+    /// How a server begins its configuration.
+    fn settings(self) -> &'static str {
+        match self {
+            Self::Alone => "",
+            Self::Tls => "tls-auth-clients no\n",
+            // Failing over takes about as long as the timeout, and tests wait for it.
+            Self::Node => {
+                "cluster-enabled yes\ncluster-config-file nodes.conf\n\
+                 cluster-node-timeout 3000\ncluster-allow-replica-migration no\n\
+                 cluster-replica-validity-factor 0\nrepl-diskless-sync-delay 0\n"
+            }
+        }
+    }
+}
+
 /// A server whose configuration is prepared.
 pub(super) struct Redis {
     installation: Installation,
     configuration: PathBuf,
     password: String,
+    role: Role,
 }
 
 impl Redis {
-    /// Prepares the configuration in the scratch folder. Nothing is ever written to disk.
+    /// Prepares the configuration in the scratch folder. Nothing is written to disk but what the
+    /// settings, lines of a configuration, ask for.
     pub(super) fn prepare(
         installation: &Installation,
         scratch: &Scratch,
         password: String,
+        role: Role,
+        settings: &[String],
     ) -> anyhow::Result<Self> {
         let folder = scratch.inside("");
         let folder = folder.to_str().context("the scratch folder is not UTF-8")?;
         // In a file, because everyone can read the arguments of a process.
         let configuration = format!(
-            "bind 127.0.0.1\nrequirepass {password}\ndir \"{folder}\"\n\
-             save \"\"\nappendonly no\ndaemonize no\n"
+            "bind 127.0.0.1\nrequirepass {password}\nmasterauth {password}\ndir \"{folder}\"\n\
+             save \"\"\nappendonly no\ndaemonize no\n{}{}\n",
+            role.settings(),
+            settings.join("\n")
         );
         scratch.write("redis.conf", &configuration)?;
         let configuration = scratch.inside("redis.conf");
-        Ok(Self { installation: installation.clone(), configuration, password })
+        Ok(Self { installation: installation.clone(), configuration, password, role })
     }
 }
 
@@ -54,6 +88,9 @@ impl Program for Redis {
     fn command(&self, port: u16) -> Command {
         let mut redis = self.installation.command(self.installation.server());
         redis.arg(&self.configuration).args(["--port", &port.to_string()]);
+        if self.role == Role::Tls {
+            redis.args(["--tls-port", &server::companion(port).to_string()]);
+        }
         redis
     }
 
@@ -82,18 +119,12 @@ pub(super) fn probe(url: &str) -> Answer {
 pub(super) fn version(url: &str) -> anyhow::Result<String> {
     let url = Url::parse(url).context("the address is not a URL")?;
     ensure!(matches!(url.scheme(), "redis" | "rediss"), "the address is not a `redis:` URL");
-    let stream = server::connect(&url, 6379, PATIENCE)?;
     if url.scheme() == "rediss" {
+        server::connect(&url, 6379, PATIENCE)?;
         // Speaking TLS is left to those who use the address.
         return Ok("Redis".to_owned());
     }
-    let mut connection = Connection::new(stream)?;
-    if let Some(password) = url.password() {
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let (user, password) = (decoded(url.username()), decoded(password));
-        let words = ["AUTH", user.as_str(), password.as_str()];
-        connection.call(words.into_iter().filter(|word| !word.is_empty()))?;
-    }
+    let mut connection = sign_in(&url)?;
     connection.call(["PING"])?;
     // A user may be allowed everything but this; the service works all the same.
     let Ok(about) = connection.call(["INFO", "server"]) else { return Ok("Redis".to_owned()) };
@@ -104,6 +135,17 @@ pub(super) fn version(url: &str) -> anyhow::Result<String> {
         Some(version) => format!("Valkey {version}"),
         None => format!("Redis {compatible}"),
     })
+}
+
+fn sign_in(url: &Url) -> anyhow::Result<Connection> {
+    let mut connection = Connection::new(server::connect(url, 6379, PATIENCE)?)?;
+    if let Some(password) = url.password() {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let (user, password) = (decoded(url.username()), decoded(password));
+        let words = ["AUTH", user.as_str(), password.as_str()];
+        connection.call(words.into_iter().filter(|word| !word.is_empty()))?;
+    }
+    Ok(connection)
 }
 
 /// Fails if the version, such as `7.2.4`, is older than the oldest that will do.

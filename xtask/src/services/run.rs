@@ -23,6 +23,9 @@ pub(super) struct Run {
     pub(super) supervisor: Process,
     /// The server, if it is a process of ours.
     pub(super) server: Option<Process>,
+    /// Processes of the server that were told to stand still, which would outlive it.
+    #[serde(default)]
+    pub(super) frozen: Vec<Process>,
     pub(super) scratch: Option<Scratch>,
     /// What Docker runs, if the server is a container.
     pub(super) project: Option<Project>,
@@ -44,9 +47,12 @@ impl Run {
 
     /// Removes all that belongs to the run, and at last the record of it.
     pub(super) fn clear_away(&self, cache: &Cache) -> anyhow::Result<()> {
-        if let Some(server) = &self.server {
-            server.signal(Signal::KILL);
-            server.wait(Duration::from_secs(5));
+        let processes = self.server.iter().chain(&self.frozen);
+        for process in processes.clone() {
+            process.signal(Signal::KILL);
+        }
+        for process in processes {
+            process.wait(Duration::from_secs(5));
         }
         if let Some(project) = &self.project {
             project.remove()?;
@@ -111,6 +117,7 @@ mod tests {
             lifetime: Lifetime::Lasting,
             supervisor,
             server: None,
+            frozen: Vec::new(),
             scratch: None,
             project: None,
             address: None,

@@ -46,6 +46,11 @@ impl Scratch {
         self.inside.join(name)
     }
 
+    /// The folder, as this machine sees it.
+    pub(super) fn outside(&self) -> &Path {
+        &self.outside
+    }
+
     /// Writes a file that the server's user alone can read.
     pub(super) fn write(&self, name: &str, content: &str) -> anyhow::Result<()> {
         let path = self.outside.join(name);

@@ -22,12 +22,13 @@ use super::{
     Address, Lifetime, Service,
     cache::Cache,
     docker::{Container, Project},
+    fleet::{Fleet, Kind},
     installation::Installation,
     postgres::{Durability, Postgres},
     process::Process,
     program::Cancellation,
     random,
-    redis::Redis,
+    redis::{Redis, Role},
     run::Run,
     scratch::Scratch,
     server::Server,
@@ -159,6 +160,7 @@ pub(super) fn supervise() -> anyhow::Result<()> {
         lifetime: plan.lifetime,
         supervisor: Process::current()?,
         server: None,
+        frozen: Vec::new(),
         scratch: None,
         project: None,
         address: None,
@@ -187,6 +189,21 @@ fn serve(plan: &Plan, run: &mut Run, cancellation: &Cancellation) -> anyhow::Res
             run.save(&plan.cache)?;
             let (url, version) = project.start(cancellation)?;
             announce(address(url, &version), plan, run)?;
+            while !cancellation.is_requested() {
+                thread::sleep(WATCH_INTERVAL);
+            }
+        }
+        Source::Programs(installation) if plan.service == Service::RedisCluster => {
+            run.save(&plan.cache)?;
+            let kind = Kind::RedisCluster;
+            let mut fleet = Fleet::prepare(kind, &[], installation, &plan.cache, cancellation)?;
+            let mut version = String::new();
+            for node in &mut fleet.members {
+                version.clone_from(&node.start(cancellation)?.version);
+            }
+            let nodes = fleet.members.len();
+            let url = fleet.form(cancellation)?;
+            announce(address(url, &format!("{version}, a cluster of {nodes}")), plan, run)?;
             while !cancellation.is_requested() {
                 thread::sleep(WATCH_INTERVAL);
             }
@@ -234,8 +251,8 @@ fn start(
                 Postgres::prepare(installation, &scratch, password, durability, cancellation)?;
             Server::start(&postgres, &scratch, cancellation, &mut record)
         }
-        Service::Redis => {
-            let redis = Redis::prepare(installation, &scratch, password)?;
+        Service::Redis | Service::RedisCluster => {
+            let redis = Redis::prepare(installation, &scratch, password, Role::Alone, &[])?;
             Server::start(&redis, &scratch, cancellation, &mut record)
         }
     }

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use super::{
     Address, Lifetime, Service, Services,
     cache::Cache,
-    environment,
+    environment, keeper,
     process::Process,
     provide,
     run::{self, Run},
@@ -37,6 +37,9 @@ pub(crate) enum Task {
     Status,
     /// Run a command with services of its own, whose addresses are in its environment.
     Run {
+        /// Also start a Redis cluster of six processes, as `GROOVEBASE_TEST_REDIS_CLUSTER_URL`.
+        #[arg(long)]
+        cluster: bool,
         /// The command and its arguments.
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
@@ -44,6 +47,9 @@ pub(crate) enum Task {
     /// Watch over one service. Other tasks start this; it is of no use by hand.
     #[command(hide = true)]
     Supervise,
+    /// Keep servers for a test that kills them. Tests start this; it is of no use by hand.
+    #[command(hide = true)]
+    Keep,
 }
 
 impl Task {
@@ -53,8 +59,9 @@ impl Task {
             Self::Up => up(),
             Self::Down => down(),
             Self::Status => status(),
-            Self::Run { command } => run_command(&command),
+            Self::Run { cluster, command } => run_command(cluster, &command),
             Self::Supervise => supervisor::supervise().map(|()| ExitCode::SUCCESS),
+            Self::Keep => keeper::keep().map(|()| ExitCode::SUCCESS),
         }
     }
 }
@@ -66,7 +73,7 @@ fn up() -> anyhow::Result<ExitCode> {
 
     let mut addresses = Vec::new();
     let mut supervisors = Vec::new();
-    for service in Service::ALL {
+    for service in Service::LASTING {
         if let Some(address) = running(service, &cache)? {
             addresses.push((service, address));
             continue;
@@ -89,7 +96,7 @@ fn up() -> anyhow::Result<ExitCode> {
 fn down() -> anyhow::Result<ExitCode> {
     let cache = Cache::locate()?;
     let _lock = cache.lock("services")?;
-    for service in Service::ALL {
+    for service in Service::LASTING {
         match run::lasting(&cache, service) {
             Some(run) => {
                 stop(&run);
@@ -105,7 +112,7 @@ fn down() -> anyhow::Result<ExitCode> {
 fn status() -> anyhow::Result<ExitCode> {
     let cache = Cache::locate()?;
     let mut code = ExitCode::SUCCESS;
-    for service in Service::ALL {
+    for service in Service::LASTING {
         match running(service, &cache) {
             Ok(Some(Address { url, origin })) => {
                 terminal::say(&format!("{service} answers at {url} ({origin})."));
@@ -123,12 +130,15 @@ fn status() -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn run_command(command: &[OsString]) -> anyhow::Result<ExitCode> {
+fn run_command(cluster: bool, command: &[OsString]) -> anyhow::Result<ExitCode> {
     let (program, arguments) = command.split_first().context("there is no command")?;
-    let services = Services::scoped()?;
+    let services = if cluster { Services::scoped_with_cluster() } else { Services::scoped() }?;
     let addresses = services.addresses();
     terminal::note(&format!("# {}", addresses.postgres_origin));
     terminal::note(&format!("# {}", addresses.redis_origin));
+    if let Some(cluster) = &addresses.cluster {
+        terminal::note(&format!("# {}", cluster.origin));
+    }
 
     let status = services.command(program).args(arguments).status();
     let status = status.with_context(|| format!("cannot run {}", program.display()))?;

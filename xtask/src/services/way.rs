@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::{Service, cache::Cache, docker, installed, private_root, supervisor::Source};
+use super::{
+    Service, cache::Cache, docker, installation::Installation, installed, private_root,
+    supervisor::Source,
+};
 
 /// A way to start a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,23 @@ impl Way {
             Self::PrivateRoot => private_root::find(service, cache).map(Source::Programs),
         }
     }
+}
+
+/// Finds the service's programs, for those who have to run them on their own: neither an address
+/// nor a container lets a test kill a server and start it again.
+pub(super) fn programs(service: Service, cache: &Cache) -> anyhow::Result<Installation> {
+    let installed = match installed::find(service) {
+        Ok(installation) => return Ok(installation),
+        Err(reason) => reason,
+    };
+    private_root::find(service, cache).with_context(|| {
+        format!(
+            "tests that kill servers need the programs of {service} on this machine, or to run as \
+             root on a system like Debian; {}: {installed:#}; {}",
+            Way::Installed,
+            Way::PrivateRoot
+        )
+    })
 }
 
 impl fmt::Display for Way {

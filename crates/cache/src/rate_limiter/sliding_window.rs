@@ -37,17 +37,17 @@ impl SlidingWindow {
         self.limit.get()
     }
 
-    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "it names the keys in Redis"))]
+    #[cfg(feature = "redis")]
     pub(super) const fn window_ms(&self) -> u64 {
         self.window_ms
     }
 
-    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "the script is told"))]
+    #[cfg(feature = "redis")]
     pub(super) const fn slot_ms(&self) -> u64 {
         self.slot_ms
     }
 
-    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "the script is told"))]
+    #[cfg(feature = "redis")]
     pub(super) const fn slots(&self) -> u64 {
         self.slots
     }

@@ -45,10 +45,12 @@ impl TokenBucket {
         self.capacity.get()
     }
 
+    #[cfg(feature = "redis")]
     pub(super) const fn permit(&self) -> u64 {
         self.permit
     }
 
+    #[cfg(feature = "redis")]
     pub(super) const fn rate(&self) -> u64 {
         self.rate
     }

@@ -144,15 +144,12 @@ fn several(hosts: &str, port: u16) -> Result<Vec<Node>, InvalidRedisSettings> {
 
 fn node(text: &str, default_port: u16) -> Result<Node, InvalidRedisSettings> {
     // An IPv6 address stands in brackets, since it holds colons itself.
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']').ok_or(InvalidRedisSettings::NoHost)?;
-            (host, rest.strip_prefix(':').or(rest.is_empty().then_some("")))
-        }
-        None => {
-            let (host, port) = split(text, ':');
-            (host, Some(port))
-        }
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or(InvalidRedisSettings::NoHost)?;
+        (host, rest.strip_prefix(':').or(rest.is_empty().then_some("")))
+    } else {
+        let (host, port) = split(text, ':');
+        (host, Some(port))
     };
     let port = match port.ok_or(InvalidRedisSettings::InvalidPort)? {
         "" => default_port,

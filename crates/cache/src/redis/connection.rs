@@ -115,7 +115,7 @@ pub(super) struct Connector {
 }
 
 enum Source {
-    Server(deadpool_redis::Manager),
+    Server(Box<deadpool_redis::Manager>),
     // Asking takes it mutably, though it changes nothing but where it begins.
     Sentinel(Box<tokio::sync::Mutex<SentinelClient>>),
     Cluster(Box<ClusterClient>),
@@ -175,7 +175,8 @@ impl Source {
                     .set_connection_timeout(Some(CONNECT_WITHIN))
                     // The budget is the one clock of an operation.
                     .set_response_timeout(None);
-                deadpool_redis::Manager::new_with_config(info, config).map(Self::Server)
+                let manager = deadpool_redis::Manager::new_with_config(info, config)?;
+                Ok(Self::Server(Box::new(manager)))
             }
             Topology::Sentinel { sentinels, login: sentinel_login, master, database } => {
                 let client = sentinel_client(
@@ -214,7 +215,9 @@ impl Source {
 
     async fn connect(&self) -> RedisResult<Connection> {
         let link = match self {
-            Self::Server(manager) => Link::Server(managed::Manager::create(manager).await?),
+            Self::Server(manager) => {
+                Link::Server(managed::Manager::create(manager.as_ref()).await?)
+            }
             Self::Sentinel(client) => {
                 let config = redis::AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(CONNECT_WITHIN))

@@ -177,7 +177,7 @@ pub(super) fn decode(
         .ok_or(Unreadable::Malformed)?;
     let profile = Words::decode(&words)
         .ok_or(Unreadable::Malformed)?
-        .with(facts, embedding, version)
+        .with(&facts, embedding, version)
         .ok_or(Unreadable::InvalidValue)?;
     if profile.artist.key() == artist { Ok(profile) } else { Err(Unreadable::OtherKey) }
 }
@@ -219,7 +219,7 @@ mod tests {
 
     /// An artist that nobody is; every part of the profile differs from every other.
     fn profile() -> StyleProfile {
-        let numbers = (0_u16..384).map(|index| f32::from(index).sin() / 10.0).collect::<Vec<_>>();
+        let numbers = (0_u16..384).map(|index| f32::from(index) / 512.0 - 0.25).collect::<Vec<_>>();
         StyleProfile {
             id: Id::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001)),
             artist_id: Id::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002)),
@@ -383,11 +383,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_not_kept() {
+    fn what_is_too_large_is_neither_kept_nor_read() {
         let template = Value::String("x".repeat(9 << 20));
         let midi_templates = JsonArray::try_from(json!([template])).unwrap();
+        let large = StyleProfile { midi_templates, ..profile() };
+        let words = Words::of(&large).encode().unwrap();
+        let length = u32::try_from(words.len()).unwrap().to_be_bytes();
+        let bytes = encode(&profile()).unwrap();
+        let before = &bytes[..words_at(&bytes, &profile()) - 4];
 
-        assert_eq!(encode(&StyleProfile { midi_templates, ..profile() }), None);
+        let forged = sealed([before, &length, &words::pack(&words).unwrap()].concat());
+
+        assert_eq!(encode(&large), None);
+        assert_eq!(opened(&forged, &large), Err(Unreadable::Malformed));
     }
 
     #[test]

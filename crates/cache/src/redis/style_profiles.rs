@@ -27,13 +27,13 @@ const BATCH: usize = 500;
 /// So many are stored at once; connections are shared, so they travel together.
 const STORES_AT_ONCE: usize = 16;
 
-/// What both scripts need to know: whether what is kept is of the same format and newer than the eight bytes at 7 of
+/// What both scripts need to know: whether what is kept has the format and codec of `given` and a newer version than
 /// `given`. Bytes are compared as numbers, since Lua compares texts by the server's locale. A key that holds no string
 /// counts as nothing.
 const IS_NEWER: &str = "
 local function kept_is_newer(given)
     local kept = redis.pcall('GETRANGE', KEYS[1], 0, 13)
-    if type(kept) ~= 'string' or #kept < 14 or kept:sub(1, 5) ~= given:sub(1, 5) then
+    if type(kept) ~= 'string' or #kept < 14 or kept:sub(1, 6) ~= given:sub(1, 6) then
         return false
     end
     for at = 7, 14 do

@@ -1,6 +1,6 @@
 //! What can be wrong with a Redis, in plain words.
 
-use std::{error::Error, io};
+use std::{error::Error, io, sync::Arc};
 
 use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -87,10 +87,11 @@ impl RedisTrouble {
     fn of_transport(error: &RedisError) -> Self {
         // A cluster client folds the reason why no node would have it into text.
         let folded = error.detail().unwrap_or_default();
-        if folded.contains("WRONGPASS") || folded.contains("NOAUTH") {
+        if ["AuthenticationFailed", "NOAUTH"].iter().any(|code| folded.contains(code)) {
             return Self::WrongCredentials;
         }
-        let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        let cause = error.source().and_then(|it| it.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+        let io = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
         match io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref()) {
             Some(rustls::Error::InvalidCertificate(_)) => return Self::Untrusted,
             Some(rustls::Error::InvalidMessage(_)) => return Self::NotRedis,

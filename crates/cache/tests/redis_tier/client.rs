@@ -1,6 +1,11 @@
 //! What becomes of an operation when something is wrong with the way to Redis.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use deadpool_redis::redis::cmd;
 use groovebase_cache::{
@@ -10,7 +15,7 @@ use groovebase_cache::{
 use tokio::time::timeout;
 
 use crate::{
-    given::{Tier, eventually, hasty, key, profile, raw, settings, url},
+    given::{Logs, Tier, eventually, hasty, key, profile, raw, settings, url},
     stand_in::{Passage, Traffic, free_port, moved},
 };
 
@@ -31,20 +36,34 @@ async fn a_wrong_address_is_told_and_recovers_when_somebody_answers() {
     let port = free_port().await;
     let redis = Redis::open(&hasty(&moved(&url(), port))).unwrap();
     assert_eq!(redis.health(), RedisHealth::Untried);
+    let logs = Logs::kept();
 
     let refused = redis.ping().await;
 
     assert_eq!(refused, Err(RedisAway::Failed(RedisTrouble::Unreachable)));
     assert_eq!(why(&redis), Some(RedisTrouble::Unreachable));
     assert_eq!(redis.ping().await, Err(RedisAway::NotAsked));
+    eventually("a second failure", async || {
+        let _ = redis.ping().await;
+        2 <= redis.statistics().failures.unreachable
+    })
+    .await;
     let _passage = Passage::on(port, &url()).await;
     recovers(&redis).await;
+    assert_eq!(
+        logs.lines(),
+        [
+            "WARN Redis is of no use: it cannot be reached. The service goes on without it and looks for it from time \
+             to time",
+            "INFO Redis answers again",
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_told_and_recovers_when_it_becomes_right() {
     let mut raw = raw().await;
-    let user = "with spaces & more";
+    let user = "ünique&user";
     let set_password = async |raw: &mut _, password: &str| {
         cmd("ACL")
             .arg(&["SETUSER", user, "reset", "on", "~*", "+@all", &format!(">{password}")])
@@ -53,17 +72,14 @@ async fn a_wrong_password_is_told_and_recovers_when_it_becomes_right() {
             .unwrap();
     };
     set_password(&mut raw, "another").await;
-    let login = "redis://with%20spaces%20%26%20more:p%40ss%3Aw%2Frd%25@";
+    let login = "redis://%C3%BCnique%26user:p%40ss%3Aw%2Frd%25@";
     let address = format!("{login}{}", crate::stand_in::host_and_port(&url()));
     let redis = Redis::open(&settings(&address)).unwrap();
 
     let refused = redis.ping().await;
 
     assert_eq!(refused, Err(RedisAway::Failed(RedisTrouble::WrongCredentials)));
-    assert_eq!(
-        why(&redis).unwrap().to_string(),
-        "it refuses the user name or the password"
-    );
+    assert_eq!(why(&redis).unwrap().to_string(), "it refuses the user name or the password");
     set_password(&mut raw, "p@ss:w/rd%").await;
     recovers(&redis).await;
     let () = cmd("ACL").arg(&["DELUSER", user]).query_async(&mut raw).await.unwrap();
@@ -119,27 +135,18 @@ async fn exactly_one_operation_probes() {
 
 #[tokio::test]
 async fn a_probe_that_nobody_waits_for_leaves_the_next_one_to_probe() {
-    let passage = Passage::to(&url()).await;
-    let redis = Redis::open(&settings(&passage.url(&url()))).unwrap();
-    let short = Redis::open(&hasty(&moved(&url(), free_port().await))).unwrap();
-    assert!(short.ping().await.is_err());
-    passage.set(Traffic::Stands);
-    drop(timeout(Duration::from_millis(50), redis.ping()).await);
-    assert_eq!(redis.health(), RedisHealth::Untried);
-    passage.set(Traffic::Flows);
-    redis.ping().await.unwrap();
+    let redis = Redis::open(&hasty(&moved(&url(), free_port().await))).unwrap();
+    assert!(redis.ping().await.is_err());
 
-    // The short one is half-open after a second; its probe is dropped before it can end.
+    // After the pause one is let through, and dropped before it can have an outcome.
     eventually("a probe", async || {
-        let asked = short.statistics().operations;
-        drop(timeout(Duration::ZERO, short.ping()).await);
-        asked < short.statistics().operations
+        let mut ping = pin!(redis.ping());
+        poll_fn(|context| Poll::Ready(ping.as_mut().poll(context).is_pending())).await
     })
     .await;
-    let asked = short.statistics().operations;
-    assert_ne!(short.ping().await, Err(RedisAway::NotAsked));
+    let next = redis.ping().await;
 
-    assert_eq!(short.statistics().operations, asked + 1);
+    assert_eq!(next, Err(RedisAway::Failed(RedisTrouble::Unreachable)));
 }
 
 #[tokio::test]
@@ -170,7 +177,8 @@ async fn a_set_that_comes_late_does_not_undo_a_newer_one() {
 
     passage.set(Traffic::Stands);
     assert!(timeout(Duration::from_millis(50), slow.profiles.put(&older)).await.is_err());
-    let direct = Tier::with(&RedisSettings { prefix: slow.prefix(), ..settings(&url()) }).await;
+    let direct =
+        Tier::with(&RedisSettings { prefix: slow.prefix.clone(), ..settings(&url()) }).await;
     direct.profiles.put(&newer).await;
     passage.set(Traffic::Flows);
     slow.redis.ping().await.unwrap();
@@ -179,15 +187,38 @@ async fn a_set_that_comes_late_does_not_undo_a_newer_one() {
 }
 
 #[tokio::test]
-async fn connections_that_the_server_closed_are_replaced() {
-    let tier = Tier::open().await;
+async fn a_connection_that_breaks_costs_one_miss_and_is_replaced() {
+    let port = free_port().await;
+    let passage = Passage::on(port, &url()).await;
+    let tier = Tier::with(&settings(&moved(&url(), port))).await;
     let profile = profile("J Dilla", 1);
     tier.profiles.put(&profile).await;
-    let mut raw = raw().await;
-    let clients: String = cmd("CLIENT").arg("LIST").query_async(&mut raw).await.unwrap();
-    let mine = tier.client_name();
+    passage.close().await;
+    let _passage = Passage::on(port, &url()).await;
 
-    let _ = (clients, mine);
+    let missed = tier.profiles.find(profile.artist.key(), profile.version).await;
+    let found = tier.profiles.find(profile.artist.key(), profile.version).await;
+
+    assert_eq!((missed, found), (None, Some(profile)));
+    assert_eq!(tier.redis.health(), RedisHealth::Up);
+    assert_eq!(tier.redis.statistics().failures.unreachable, 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_broke_while_nobody_used_it_costs_nothing() {
+    let port = free_port().await;
+    let passage = Passage::on(port, &url()).await;
+    let redis = Redis::open(&settings(&moved(&url(), port))).unwrap();
+    redis.ping().await.unwrap();
+    passage.close().await;
+    let _passage = Passage::on(port, &url()).await;
+    // From then on a connection is asked whether it lives before it is used.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+
+    let answer = redis.ping().await;
+
+    assert!(answer.is_ok(), "{answer:?}");
+    assert_eq!(redis.statistics().connections, 2);
 }
 
 #[tokio::test]

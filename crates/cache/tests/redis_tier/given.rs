@@ -1,7 +1,12 @@
 //! What the tests start from.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    cell::RefCell,
+    fmt,
+    sync::{
+        Once,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -11,6 +16,15 @@ use domain::{
     SourcesCount, StyleProfile, TextDescription, Timestamp, Version,
 };
 use groovebase_cache::{Redis, RedisSettings, RedisStyleProfiles};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt as _},
+    util::SubscriberInitExt as _,
+};
 
 /// The Redis that `cargo xtask services run` started.
 pub(crate) fn url() -> String {
@@ -29,11 +43,7 @@ fn variable(name: &str) -> String {
 
 /// Settings with a prefix of their own and a budget that a busy machine cannot use up.
 pub(crate) fn settings(url: &str) -> RedisSettings {
-    RedisSettings {
-        prefix: prefix(),
-        budget: Duration::from_secs(10),
-        ..RedisSettings::new(url)
-    }
+    RedisSettings { prefix: prefix(), budget: Duration::from_secs(10), ..RedisSettings::new(url) }
 }
 
 /// Settings with the usual budget.
@@ -52,7 +62,7 @@ pub(crate) struct Tier {
     pub(crate) redis: Redis,
     pub(crate) profiles: RedisStyleProfiles,
     pub(crate) raw: MultiplexedConnection,
-    prefix: String,
+    pub(crate) prefix: String,
 }
 
 impl Tier {
@@ -115,6 +125,51 @@ pub(crate) fn profile(name: &str, version: u64) -> StyleProfile {
         sources_count: SourcesCount::default(),
         created_at: now,
         updated_at: now,
+    }
+}
+
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is logged on this thread from now on, as level and message.
+pub(crate) struct Logs(());
+
+impl Logs {
+    pub(crate) fn kept() -> Self {
+        // One for all threads: one for each would leave some events unheard, since whether anybody listens to an event
+        // is asked once, on whichever thread comes first.
+        static SUBSCRIBED: Once = Once::new();
+        SUBSCRIBED.call_once(|| tracing_subscriber::registry().with(Keep).init());
+        LINES.take();
+        Self(())
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let Self(()) = self;
+        LINES.with_borrow(Clone::clone)
+    }
+}
+
+struct Keep;
+
+impl<S: Subscriber> Layer<S> for Keep {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target().starts_with("groovebase_cache") {
+            let mut message = Message(event.metadata().level().to_string());
+            event.record(&mut message);
+            LINES.with_borrow_mut(|lines| lines.push(message.0));
+        }
+    }
+}
+
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{} {value:?}", self.0);
+        }
     }
 }
 

@@ -64,6 +64,12 @@ impl Passage {
         Self { port, traffic: sender, task }
     }
 
+    /// Breaks its connections and gives up its port.
+    pub(crate) async fn close(mut self) {
+        self.task.abort();
+        assert!((&mut self.task).await.unwrap_err().is_cancelled());
+    }
+
     pub(crate) fn set(&self, traffic: Traffic) {
         self.traffic.send_replace(traffic);
     }
@@ -120,7 +126,9 @@ pub(crate) struct Parrot {
 }
 
 impl Parrot {
-    pub(crate) async fn saying(answer: impl Fn(&[String]) -> String + Send + Sync + 'static) -> Self {
+    pub(crate) async fn saying(
+        answer: impl Fn(&[String]) -> String + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let answer = Arc::new(answer);

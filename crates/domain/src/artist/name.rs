@@ -178,20 +178,28 @@ pub enum InvalidArtistName {
 
 /// Folds once more after the first round: case folding can yield text that is no longer normalized.
 fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        // Of these characters neither normalization nor folding changes any but the letters.
+        return one_space_between_words(&text.to_ascii_lowercase());
+    }
     let compatible = ComposingNormalizerBorrowed::new_nfkc();
     let case = CaseMapper::new();
     let once = case.fold_string(&compatible.normalize(text)).into_owned();
     let twice = case.fold_string(&compatible.normalize(&once)).into_owned();
     let normalized = compatible.normalize(&twice);
 
-    let mut folded = String::with_capacity(normalized.len());
-    for word in normalized.split_whitespace() {
-        if !folded.is_empty() {
-            folded.push(' ');
+    one_space_between_words(&normalized)
+}
+
+fn one_space_between_words(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !joined.is_empty() {
+            joined.push(' ');
         }
-        folded.push_str(word);
+        joined.push_str(word);
     }
-    folded
+    joined
 }
 
 fn without_diacritics(text: &str) -> String {
@@ -282,6 +290,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn plain_letters_fold_as_all_others(text in "[ -~]{1,40}") {
+            let compatible = ComposingNormalizerBorrowed::new_nfkc();
+            let folded = CaseMapper::new().fold_string(&compatible.normalize(&text)).into_owned();
+
+            prop_assert_eq!(fold(&text), one_space_between_words(&folded));
+        }
+
         #[test]
         fn folding_is_stable(text in "\\PC{1,40}") {
             if let Ok(name) = ArtistName::try_from(text.as_str()) {

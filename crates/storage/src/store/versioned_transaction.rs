@@ -37,3 +37,26 @@ impl Deref for VersionedTransaction<'_> {
         &self.transaction
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::SystemClock;
+
+    use crate::{PoolLimits, connect};
+
+    #[tokio::test]
+    async fn a_commit_is_told_and_a_rollback_is_not() {
+        let limits = PoolLimits { kept: 1, most: 1, ..PoolLimits::default() };
+        let store = connect("sqlite::memory:", &limits, Arc::new(SystemClock)).await.unwrap();
+        let commits = store.commits();
+
+        drop(store.begin_versioned().await.unwrap());
+        let after_rollback = commits.has_changed().unwrap();
+        store.begin_versioned().await.unwrap().commit().await.unwrap();
+        let after_commit = commits.has_changed().unwrap();
+
+        assert!(!after_rollback && after_commit);
+    }
+}

@@ -28,14 +28,67 @@ pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
     ensure!(pool["most"] == 10 && pool["active"].is_u64() && pool["idle"].is_u64(), "{pool}");
     let version = take(&mut health, "version")?;
     ensure!(version.as_str().is_some_and(|version| version.split('.').count() == 3), "{version}");
-    ensure_same(&health, &json!({"status": "ok", "redis": {"state": "not_configured"}}))
+    let mut feed = take(&mut health, "feed")?;
+    let age = take(&mut feed, "age_ms")?;
+    ensure!(age.is_null() || age.as_u64().is_some_and(|age| age < 60_000), "{age}");
+    ensure!(take(&mut feed, "lag_us")?.is_u64(), "{feed}");
+    let state = if age.is_null() { "loading" } else { "ok" };
+    ensure_same(&feed, &json!({"state": state, "artists": 0}))?;
+    let no_redis = json!({"state": "not_configured", "latency_us": null, "detail": null});
+    ensure_same(&health, &json!({"status": "ok", "redis": no_redis}))
+}
+
+/// What the caches know is part of how it is.
+pub async fn tells_how_its_caches_are(service: &Service) -> anyhow::Result<()> {
+    for name in ["J Dilla", "Tony Allen"] {
+        saved(service, name, body::profile()).await?;
+    }
+    // The first one waits for the catalog.
+    let strict = Request::get(artist("Nobody", "/profile")).with("cache-control", "no-cache");
+    service.ask(404, strict).await?;
+    for name in ["J Dilla", "j dilla"] {
+        service.ask(200, Request::get(artist(name, "/profile"))).await?;
+    }
+
+    let health = service.ask(200, Request::get("/health")).await?;
+    let metrics = service.ask(200, Request::get("/metrics")).await?;
+
+    ensure!(health.at("/feed/state")? == "ok" && health.at("/feed/artists")? == 2, "{health:?}");
+    let text = metrics.text()?;
+    for line in [
+        r#"groovebase_cache_reads_total{kind="profile",tier="memory"} 2"#,
+        r#"groovebase_cache_reads_total{kind="profile",tier="catalog"} 1"#,
+        r#"groovebase_cache_reads_total{kind="profile",tier="redis"} 0"#,
+        r#"groovebase_cache_reads_total{kind="profile",tier="none"} 0"#,
+        r#"groovebase_cache_reads_total{kind="artist",tier="catalog"} 1"#,
+        r#"groovebase_cache_stale_reads_total{kind="profile"} 0"#,
+        "groovebase_feed_artists 2",
+        "groovebase_feed_unreachable 0",
+        "groovebase_feed_failed_rounds_total 0",
+        "groovebase_feed_connections_total 1",
+        "groovebase_redis_up -1",
+        "groovebase_redis_operations_total 0",
+    ] {
+        ensure!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    for name in ["feed_age_seconds", "feed_lag_seconds", "feed_rounds_total", "feed_changes_total"]
+    {
+        ensure!(0.0 < number(text, &format!("groovebase_{name}"))?, "{name} in\n{text}");
+    }
+    Ok(())
+}
+
+/// The number of a metric without labels.
+fn number(text: &str, name: &str) -> anyhow::Result<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    Ok(line.with_context(|| format!("no {name} in\n{text}"))?.parse()?)
 }
 
 /// Without its database the service lives, is not ready, and says when to try again.
 pub async fn tells_that_the_database_is_gone(service: &Service) -> anyhow::Result<()> {
     service.ask(201, Request::post(ARTISTS, json!({"name": "J Dilla"}))).await?;
 
-    service.store().close().await;
+    service.lose_database().await;
 
     service.ask(200, Request::get("/health/live")).await?;
     service.ask(503, Request::get("/health/ready")).await?;

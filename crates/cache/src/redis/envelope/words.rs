@@ -3,18 +3,24 @@
 //! In this order: the name as it is shown and the description, each behind its length in four bytes, then the MIDI
 //! templates as JSON up to the end.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::RefCell};
 
 use domain::{
     ArtistName, Confidence, Embedding, Id, JsonArray, QuantitativeParams, StyleProfile,
     TextDescription, Timestamp, Version,
 };
 use serde_json::Value;
+use zstd::bulk::Decompressor;
 
 use super::{MAX_WORDS_BYTES, facts::Facts, reader::Reader};
 
 /// Higher levels gain next to nothing on a kilobyte of text and cost a multiple.
 const LEVEL: i32 = 9;
+
+thread_local! {
+    /// Making one takes longer than unpacking a profile.
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// Text as it was read, not yet checked.
 pub(super) struct Words<'a> {
@@ -54,13 +60,13 @@ impl<'a> Words<'a> {
     /// The profile, if the domain admits every part of it.
     pub(super) fn with(
         self,
-        facts: Facts,
+        facts: &Facts,
         embedding: Option<Embedding>,
         version: Version,
     ) -> Option<StyleProfile> {
         let Self { name, description, midi_templates } = self;
         let Facts { id, artist_id, created_at, updated_at, feel, confidence, sources_count } =
-            facts;
+            *facts;
         let midi_templates = Value::Array(midi_templates.into_owned());
         Some(StyleProfile {
             id: Id::from_uuid(uuid::Uuid::from_bytes(id)),
@@ -93,5 +99,11 @@ pub(super) fn unpack(packed: &[u8], bytes: usize) -> Option<Vec<u8>> {
     if MAX_WORDS_BYTES < bytes {
         return None;
     }
-    zstd::bulk::decompress(packed, bytes).ok().filter(|words| words.len() == bytes)
+    UNPACKER.with_borrow_mut(|unpacker| {
+        if unpacker.is_none() {
+            *unpacker = Decompressor::new().ok();
+        }
+        let words = unpacker.as_mut()?.decompress(packed, bytes).ok()?;
+        (words.len() == bytes).then_some(words)
+    })
 }

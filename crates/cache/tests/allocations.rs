@@ -1,0 +1,47 @@
+//! What a hit allocates does not depend on how large the profile is.
+
+#[path = "coherence/store.rs"]
+#[expect(dead_code, reason = "the store can do more than a hit needs")]
+mod store;
+
+use std::sync::Arc;
+
+use domain::StyleProfiles;
+use groovebase_cache::{Bounds, CachedStyleProfiles, Feed, Tier};
+use store::{Scripted, Told, key};
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+const HITS: u64 = 100;
+
+// On one thread, where nothing else allocates meanwhile. There is one test in this file for the same reason.
+#[tokio::test(start_paused = true)]
+async fn a_hit_allocates_as_much_for_a_large_profile_as_for_a_small_one() {
+    let store = Scripted::new();
+    store.commit("Small", "x");
+    store.commit("Large", &"x".repeat(100_000));
+    let feed = Feed::start(Arc::new(Told(Arc::clone(&store))), Bounds::default());
+    feed.confirm().await.unwrap();
+    let inner = Arc::clone(&store) as Arc<dyn StyleProfiles>;
+    let profiles: CachedStyleProfiles = CachedStyleProfiles::new(inner, feed, None, 1 << 20);
+    let (small, large) = (key("Small"), key("Large"));
+    for key in [&small, &large] {
+        // Twice, so that what the first hit prepares is there.
+        profiles.find(key).await.unwrap();
+        assert_eq!(profiles.at_hand(key).unwrap().tier, Tier::Memory);
+    }
+    let _profiler = dhat::Profiler::builder().testing().build();
+
+    let mut taken = Vec::new();
+    for key in [&small, &large] {
+        let before = dhat::HeapStats::get().total_bytes;
+        for _ in 0..HITS {
+            profiles.find(key).await.unwrap();
+        }
+        taken.push((dhat::HeapStats::get().total_bytes - before) / HITS);
+    }
+
+    // The housekeeping of the cache allocates now and then, whatever is hit.
+    assert!(taken.iter().all(|bytes| *bytes < 256), "bytes a hit: {taken:?}");
+}
