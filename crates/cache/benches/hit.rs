@@ -1,7 +1,18 @@
 //! What does a profile cost that is in memory? At most a microsecond, at the trait, among 10,000 artists.
 
-#[path = "../tests/coherence/store.rs"]
-#[expect(dead_code, reason = "the store can do more than a hit needs")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a bench that cannot go on has nothing to say"
+)]
+
+#[path = "../tests/races/store.rs"]
+#[expect(
+    dead_code,
+    clippy::unimplemented,
+    clippy::unwrap_used,
+    reason = "a store for tests, which end when it is used wrongly, and which can do more than a hit needs"
+)]
 mod store;
 
 use std::{hint::black_box, sync::Arc};

@@ -1,7 +1,12 @@
 //! What a hit allocates does not depend on how large the profile is.
 
-#[path = "coherence/store.rs"]
-#[expect(dead_code, reason = "the store can do more than a hit needs")]
+#[path = "races/store.rs"]
+#[expect(
+    dead_code,
+    clippy::unimplemented,
+    clippy::unwrap_used,
+    reason = "a store for tests, which end when it is used wrongly, and which can do more than a hit needs"
+)]
 mod store;
 
 use std::sync::Arc;

@@ -158,19 +158,16 @@ impl<'a> Timeline<'a> {
                 violations.push(Rule::Provenance, what, &[read, write]);
                 continue;
             }
-            let state = match known.get(&version) {
-                Some(state) => *state,
-                None => {
-                    let learned = learned(write, version, &untold_touches, responded, promises);
-                    let Some(state) = learned.filter(|_| ledger.is_none()) else {
-                        let what = format!("no write took version {version}");
-                        violations.push(Rule::Provenance, what, &[read, write]);
-                        continue;
-                    };
-                    known.insert(version, state);
-                    state
-                }
+            let state = known.get(&version).copied().or_else(|| {
+                let learned = learned(write, version, &untold_touches, responded, promises);
+                learned.filter(|_| ledger.is_none())
+            });
+            let Some(state) = state else {
+                let what = format!("no write took version {version}");
+                violations.push(Rule::Provenance, what, &[read, write]);
+                continue;
             };
+            known.entry(version).or_insert(state);
             if responded < state.invoked {
                 let what = "the version was taken after it was read".to_owned();
                 let proof: Vec<_> = [Some(*read), state.write].into_iter().flatten().collect();

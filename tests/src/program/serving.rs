@@ -27,7 +27,7 @@ pub struct Serving {
 
 impl Serving {
     /// Starts a command that serves, and waits until it says where.
-    pub(super) fn start(mut command: Command) -> anyhow::Result<Self> {
+    pub fn start(mut command: Command) -> anyhow::Result<Self> {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let errors = BufReader::new(child.stderr.take().context("piped")?);

@@ -44,9 +44,8 @@ impl OverHttp {
             ("CACHE_MAX_STALENESS_MS", bounds.max_staleness.as_millis().to_string()),
             ("CACHE_MAX_STALE_IF_ERROR_SECONDS", bounds.max_stale_if_error.as_secs().to_string()),
         ];
-        let lines: String =
-            settings.iter().map(|(name, value)| format!("GROOVEBASE_{name}='{value}'\n")).collect();
-        fs::write(program.file(".env"), lines)?;
+        let lines = settings.map(|(name, value)| format!("GROOVEBASE_{name}='{value}'"));
+        fs::write(program.file(".env"), lines.join("\n"))?;
         let serving = Mutex::new(Some(program.serve()?));
         Ok(Self { program, serving })
     }

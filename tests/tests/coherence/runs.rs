@@ -11,7 +11,7 @@ use crate::{
     in_process::InProcess,
     instance::Instance,
     mistaken::{Mistake, Mistaken},
-    nemesis::Fault,
+    nemesis::{Fault, InstanceFault, PostgresFault, RedisFault},
     over_http::OverHttp,
     run::{BOUNDS, Run, at_least},
     unsteady::Weather,
@@ -92,14 +92,18 @@ async fn promises_are_kept_by_processes_that_die() -> anyhow::Result<()> {
     let instances: Vec<_> =
         processes.iter().map(|process| Arc::clone(process) as Arc<dyn Instance>).collect();
 
-    let faults = Fault::WITHIN.into_iter().cycle().take(6).chain([
-        Fault::RedisForgetsAll,
-        Fault::PostgresBackendsEnd,
-        Fault::RedisHoldsOldValues,
-        Fault::PostgresIsCutOff,
-        Fault::PostgresStandsStill,
-        Fault::RedisIsKilledAndComesBackWithOldValues,
-        Fault::PostgresRestarts,
+    let dying = [
+        Fault::Instance(InstanceFault::IsKilled),
+        Fault::Instance(InstanceFault::IsKilledBetweenCommitAndInvalidation),
+    ];
+    let faults = dying.into_iter().cycle().take(6).chain([
+        Fault::Redis(RedisFault::ForgetsAll),
+        Fault::Postgres(PostgresFault::BackendsEnd),
+        Fault::Redis(RedisFault::HoldsOldValues),
+        Fault::Postgres(PostgresFault::IsCutOff),
+        Fault::Postgres(PostgresFault::StandsStill),
+        Fault::Redis(RedisFault::IsKilledAndComesBackWithOldValues),
+        Fault::Postgres(PostgresFault::Restarts),
     ]);
     let run = Run {
         name: "separate processes, with faults",

@@ -28,17 +28,17 @@ struct Outage {
 impl Outage {
     /// Both know the same profile.
     async fn prepare() -> anyhow::Result<Self> {
-        eprintln!("{}", line!()); let fixture = Postgres::open().await?;
-        eprintln!("{}", line!()); let (proxy, url) = Proxy::before(fixture.url()).await?;
-        eprintln!("{}", line!()); let service = Service::start_at(&url, StateSettings::default()).await?;
-        eprintln!("{}", line!()); let other = Service::start(&fixture).await?;
+        let fixture = Postgres::open().await?;
+        let (proxy, url) = Proxy::before(fixture.url()).await?;
+        let service = Service::start_at(&url, StateSettings::default()).await?;
+        let other = Service::start(&fixture).await?;
         other.ask(201, put("Late")?).await?;
         service.ask(200, get().with("cache-control", "no-cache")).await?;
         Ok(Self { fixture, proxy, service, other })
     }
 
     async fn end(self) -> anyhow::Result<()> {
-        eprintln!("{}", line!()); let Self { fixture, proxy, service, other } = self;
+        let Self { fixture, proxy, service, other } = self;
         proxy.restore().await?;
         service.stop().await;
         other.stop().await;
@@ -52,7 +52,7 @@ impl Outage {
         request: Request,
         wanted: impl Fn(&Answer) -> bool,
     ) -> anyhow::Result<Answer> {
-        eprintln!("{}", line!()); let began = Instant::now();
+        let began = Instant::now();
         loop {
             let answer = self.service.send(&request).await?;
             if wanted(&answer) {
@@ -65,37 +65,37 @@ impl Outage {
 
     /// What is promised while the database cannot be reached, however that shows.
     async fn ensure_last_good(&self) -> anyhow::Result<()> {
-        eprintln!("{}", line!()); let is_stale = |answer: &Answer| answer.header("warning").is_some();
-        eprintln!("{}", line!()); let stale = self.until("an answer is stale", get(), is_stale).await?;
-        eprintln!("{}", line!()); ensure!(stale.status == 200 && stale.at("/text_description")? == "Late", "{stale:?}");
-        eprintln!("{}", line!()); ensure!(1 <= stale.required("age")?.parse::<u64>()?, "{stale:?}");
-        eprintln!("{}", line!()); let unknown = self.service.ask(404, Request::get(artist("Nobody", "/profile"))).await?;
-        eprintln!("{}", line!()); ensure!(is_stale(&unknown), "{unknown:?}");
-        eprintln!("{}", line!()); self.service.ask(503, get().with("cache-control", "no-cache")).await?;
-        eprintln!("{}", line!()); self.service.ask(503, put("Later")?).await?;
-        eprintln!("{}", line!()); let health = self.service.ask(503, Request::get("/health")).await?;
-        eprintln!("{}", line!()); ensure!(health.at("/feed/state")? == "unavailable", "{health:?}");
+        let is_stale = |answer: &Answer| answer.header("warning").is_some();
+        let stale = self.until("an answer is stale", get(), is_stale).await?;
+        ensure!(stale.status == 200 && stale.at("/text_description")? == "Late", "{stale:?}");
+        ensure!(1 <= stale.required("age")?.parse::<u64>()?, "{stale:?}");
+        let unknown = self.service.ask(404, Request::get(artist("Nobody", "/profile"))).await?;
+        ensure!(is_stale(&unknown), "{unknown:?}");
+        self.service.ask(503, get().with("cache-control", "no-cache")).await?;
+        self.service.ask(503, put("Later")?).await?;
+        let health = self.service.ask(503, Request::get("/health")).await?;
+        ensure!(health.at("/feed/state")? == "unavailable", "{health:?}");
         Ok(())
     }
 
     /// What was written meanwhile is seen by the first strict read that has an answer, and by all that follow.
     async fn ensure_recovers(&self) -> anyhow::Result<()> {
-        eprintln!("{}", line!()); let written = self.other.ask(200, put("Written meanwhile")?).await?;
-        eprintln!("{}", line!()); self.proxy.restore().await?;
+        let written = self.other.ask(200, put("Written meanwhile")?).await?;
+        self.proxy.restore().await?;
 
-        eprintln!("{}", line!()); let strict = get().with("cache-control", "no-cache");
-        eprintln!("{}", line!()); let answered = self.until("a strict read works", strict, |it| it.status == 200).await?;
+        let strict = get().with("cache-control", "no-cache");
+        let answered = self.until("a strict read works", strict, |it| it.status == 200).await?;
 
-        eprintln!("{}", line!()); ensure!(answered.header("etag") == written.header("etag"), "{answered:?}");
-        eprintln!("{}", line!()); let next = self.service.ask(200, get()).await?;
-        eprintln!("{}", line!()); ensure!(next.header("etag") == written.header("etag"), "{next:?}");
-        eprintln!("{}", line!()); ensure!(next.header("warning").is_none(), "{next:?}");
-        eprintln!("{}", line!()); self.service.ask(200, put("Written again")?).await?;
-        eprintln!("{}", line!()); let metrics = self.service.ask(200, Request::get("/metrics")).await?;
-        eprintln!("{}", line!()); let connections = metrics.text()?.lines().find_map(|line| {
+        ensure!(answered.header("etag") == written.header("etag"), "{answered:?}");
+        let next = self.service.ask(200, get()).await?;
+        ensure!(next.header("etag") == written.header("etag"), "{next:?}");
+        ensure!(next.header("warning").is_none(), "{next:?}");
+        self.service.ask(200, put("Written again")?).await?;
+        let metrics = self.service.ask(200, Request::get("/metrics")).await?;
+        let connections = metrics.text()?.lines().find_map(|line| {
             line.strip_prefix("groovebase_feed_connections_total ")?.parse::<u64>().ok()
         });
-        eprintln!("{}", line!()); ensure!(2 <= connections.context("counted")?, "the broken connection was replaced");
+        ensure!(2 <= connections.context("counted")?, "the broken connection was replaced");
         Ok(())
     }
 }
@@ -113,44 +113,44 @@ fn put(text: &str) -> anyhow::Result<Request> {
 async fn a_server_that_is_down_costs_freshness_only() -> anyhow::Result<()> {
     let outage = Outage::prepare().await?;
 
-    eprintln!("{}", line!()); outage.proxy.refuse().await;
-    eprintln!("{}", line!()); outage.proxy.cut().await?;
+    outage.proxy.refuse().await;
+    outage.proxy.cut().await?;
 
-    eprintln!("{}", line!()); outage.ensure_last_good().await?;
-    eprintln!("{}", line!()); outage.ensure_recovers().await?;
-    eprintln!("{}", line!()); outage.end().await
+    outage.ensure_last_good().await?;
+    outage.ensure_recovers().await?;
+    outage.end().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_swallows_everything_costs_freshness_only() -> anyhow::Result<()> {
     let outage = Outage::prepare().await?;
 
-    eprintln!("{}", line!()); outage.proxy.swallow(Direction::Both);
+    outage.proxy.swallow(Direction::Both);
 
-    eprintln!("{}", line!()); outage.ensure_last_good().await?;
-    eprintln!("{}", line!()); outage.ensure_recovers().await?;
-    eprintln!("{}", line!()); outage.end().await
+    outage.ensure_last_good().await?;
+    outage.ensure_recovers().await?;
+    outage.end().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_that_got_no_answer_is_not_waited_for_once_there_are_answers() -> anyhow::Result<()> {
     let outage = Outage::prepare().await?;
     let other = Request::put(artist("Tony Allen", "/profile"), body::profile());
-    eprintln!("{}", line!()); outage.other.ask(201, other).await?;
+    outage.other.ask(201, other).await?;
     let load = || Request::get(artist("Tony Allen", "/profile"));
     // The catalog knows the artist, and the service has a connection that it believes in.
     let strict = Request::get(artist("Nobody", "")).with("cache-control", "no-cache");
-    eprintln!("{}", line!()); outage.service.ask(404, strict).await?;
+    outage.service.ask(404, strict).await?;
 
-    eprintln!("{}", line!()); outage.proxy.swallow(Direction::Both);
-    eprintln!("{}", line!()); let client = outage.service.client();
+    outage.proxy.swallow(Direction::Both);
+    let client = outage.service.client();
     let lost = tokio::spawn(async move { client.send(&load()).await });
-    eprintln!("{}", line!()); outage.ensure_last_good().await?;
-    eprintln!("{}", line!()); outage.ensure_recovers().await?;
+    outage.ensure_last_good().await?;
+    outage.ensure_recovers().await?;
 
-    eprintln!("{}", line!()); outage.service.ask(200, load()).await?;
+    outage.service.ask(200, load()).await?;
     lost.abort();
-    eprintln!("{}", line!()); outage.end().await
+    outage.end().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,12 +158,12 @@ async fn a_lost_connection_of_the_feed_costs_nothing() -> anyhow::Result<()> {
     let outage = Outage::prepare().await?;
 
     for round in 0..10 {
-        eprintln!("{}", line!()); let written = outage.other.ask(200, put(&format!("Round {round}"))?).await?;
-        eprintln!("{}", line!()); outage.proxy.cut().await?;
-        eprintln!("{}", line!()); let answer = outage.service.ask(200, get().with("cache-control", "no-cache")).await?;
+        let written = outage.other.ask(200, put(&format!("Round {round}"))?).await?;
+        outage.proxy.cut().await?;
+        let answer = outage.service.ask(200, get().with("cache-control", "no-cache")).await?;
 
-        eprintln!("{}", line!()); ensure!(answer.header("etag") == written.header("etag"), "{round}: {answer:?}");
-        eprintln!("{}", line!()); ensure!(answer.header("warning").is_none(), "{round}: {answer:?}");
+        ensure!(answer.header("etag") == written.header("etag"), "{round}: {answer:?}");
+        ensure!(answer.header("warning").is_none(), "{round}: {answer:?}");
     }
-    eprintln!("{}", line!()); outage.end().await
+    outage.end().await
 }

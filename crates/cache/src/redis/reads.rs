@@ -55,7 +55,7 @@ async fn fade(redis: &Redis) -> Option<()> {
         .run("halve the counts of reads", async |connection| {
             let mut pipeline = pipe();
             // One command is atomic without a script; nothing that is added meanwhile is lost.
-            pipeline.cmd("ZUNIONSTORE").arg(&key).arg(1).arg(&key).arg("WEIGHTS").arg(1.0).ignore();
+            pipeline.cmd("ZUNIONSTORE").arg(&key).arg(1).arg(&key).arg("WEIGHTS").arg(0.5).ignore();
             pipeline.cmd("ZREMRANGEBYSCORE").arg(&key).arg("-inf").arg("(0.5").ignore();
             pipeline.query_async::<()>(connection).await
         })

@@ -22,6 +22,10 @@ impl Random {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
     }
 
+    fn place(&mut self, places: usize) -> usize {
+        self.below(places as u64).try_into().unwrap()
+    }
+
     fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
@@ -88,11 +92,11 @@ fn strict(responded: u64, state: State) -> Event {
 }
 
 fn change(random: &mut Random, operations: &mut [Operation], states: &[State]) {
-    let place = random.below(operations.len() as u64) as usize;
+    let place = random.place(operations.len());
     let operation = &mut operations[place];
     match &mut operation.event {
         Event::Read { answer, .. } => {
-            answer.state = states[random.below(states.len() as u64) as usize];
+            answer.state = states[random.place(states.len())];
         }
         Event::Write { outcome: Outcome::Done { responded, .. }, .. } => {
             let begin = random.below(60) * 1_000_000;
@@ -218,7 +222,8 @@ fn verdicts(seed: u64, unknown: Unknown) -> (bool, bool, Vec<Operation>) {
 }
 
 fn told(operations: &[Operation]) -> String {
-    operations.iter().map(|operation| format!("{operation}\n")).collect()
+    let lines: Vec<_> = operations.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 #[test]

@@ -14,7 +14,7 @@ const THERE: u16 = 2;
 
 const PROMISES: Promises = Promises {
     max_staleness: Duration::from_secs(1),
-    max_stale_if_error: Duration::from_secs(60),
+    max_stale_if_error: Duration::from_mins(1),
     saves_may_repeat: false,
 };
 

@@ -1,6 +1,13 @@
 //! What the caches promise, one race at a time: every interleaving here is forced, none is hoped for.
 
-#[path = "coherence/store.rs"]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "races/store.rs"]
+#[expect(
+    clippy::unimplemented,
+    clippy::unwrap_used,
+    reason = "a store for tests, which end when it is used wrongly"
+)]
 mod store;
 
 use std::{

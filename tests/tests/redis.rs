@@ -1,0 +1,6 @@
+//! The service with a Redis: shared by instances, away, wrong, and back.
+
+#[path = "redis/binary.rs"]
+mod binary;
+#[path = "redis/shared.rs"]
+mod shared;

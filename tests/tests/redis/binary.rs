@@ -1,0 +1,209 @@
+//! The binary and a Redis that is not as the settings say, or not yet.
+
+use std::{process::Command, time::Instant};
+
+use anyhow::{Context, ensure};
+use cache::{Redis, RedisSettings, RedisStyleProfiles, SharedProfiles};
+use groovebase_tests::{
+    fault::RedisServer,
+    given::{self, body},
+    http::{Answer, Request, artist},
+    program::{PATIENCE, Program, Serving, run},
+};
+use serde_json::Value;
+
+/// The settings of a service with this Redis.
+fn command(program: &Program, url: &str) -> Command {
+    let mut command = program.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("GROOVEBASE_REDIS_URL", url);
+    command
+}
+
+async fn ask(serving: &Serving, status: u16, request: Request) -> anyhow::Result<Answer> {
+    let answer = serving.client().send(&request).await?;
+    ensure!(answer.status == status, "{request}: expected {status}, got {answer:?}");
+    Ok(answer)
+}
+
+/// Saves, reads and removes, each of which has to work.
+async fn work(serving: &Serving, name: &str) -> anyhow::Result<()> {
+    let path = artist(name, "/profile");
+    ask(serving, 201, Request::put(&path, body::profile())).await?;
+    ask(serving, 200, Request::get(&path)).await?;
+    ask(serving, 200, Request::get(&path).with("cache-control", "no-cache")).await?;
+    ask(serving, 204, Request::delete(path)).await?;
+    ask(serving, 204, Request::delete(artist(name, ""))).await?;
+    Ok(())
+}
+
+/// Works until Redis is in this state, and returns what else health says of it.
+async fn until_redis_is(serving: &Serving, state: &str) -> anyhow::Result<Value> {
+    let began = Instant::now();
+    for round in 0_u32.. {
+        work(serving, &format!("Artist {round}")).await?;
+        let health = ask(serving, 200, Request::get("/health")).await?.json()?;
+        if health["redis"]["state"] == state {
+            let overall = if state == "ok" { "ok" } else { "degraded" };
+            ensure!(health["status"] == overall, "{health}");
+            return Ok(health["redis"].clone());
+        }
+        ensure!(began.elapsed() < PATIENCE, "waited in vain for {state}: {health}");
+    }
+    anyhow::bail!("there are more rounds than that")
+}
+
+/// The lines of a log that warn about Redis.
+fn warnings(log: &[String]) -> Vec<&String> {
+    log.iter().filter(|line| line.contains("\"WARN\"") && line.contains("Redis")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_not_there_yet_is_used_once_it_is() -> anyhow::Result<()> {
+    let server = RedisServer::start().await?;
+    server.stop().await?;
+    let program = Program::new()?;
+
+    let serving = Serving::start(command(&program, server.url()))?;
+    let away = until_redis_is(&serving, "unavailable").await?;
+    server.restart().await?;
+    let back = until_redis_is(&serving, "ok").await?;
+
+    ensure!(away["detail"] == "it cannot be reached" && away["latency_us"].is_null(), "{away}");
+    ensure!(back["detail"].is_null() && back["latency_us"].is_u64(), "{back}");
+    serving.terminate()?;
+    let log = serving.ended()?;
+    let warned = warnings(&log);
+    ensure!(warned.len() == 1, "{log:#?}");
+    ensure!(
+        warned[0].contains("Redis is of no use: it cannot be reached. The service goes on without"),
+        "{warned:?}"
+    );
+    ensure!(log.iter().any(|line| line.contains("Redis answers again")), "{log:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_and_works_once_it_is_right() -> anyhow::Result<()> {
+    const PASSWORD: &str = "nobody-may-read-this";
+
+    let server = RedisServer::start().await?;
+    let url = format!("redis://:{PASSWORD}@127.0.0.1:{}/", server.port());
+    let program = Program::new()?;
+
+    let serving = Serving::start(command(&program, &url))?;
+    let away = until_redis_is(&serving, "unavailable").await?;
+    server.run(&["ACL", "SETUSER", "default", &format!(">{PASSWORD}")]).await?;
+    until_redis_is(&serving, "ok").await?;
+
+    ensure!(away["detail"] == "it refuses the user name or the password", "{away}");
+    serving.terminate()?;
+    let log = serving.ended()?;
+    ensure!(warnings(&log).len() == 1, "{log:#?}");
+    ensure!(!log.iter().any(|line| line.contains(PASSWORD)), "{log:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_refuses_writes_degrades_only() -> anyhow::Result<()> {
+    let server = RedisServer::setup()
+        .user("groovebase", "~groovebase:* +@connection +get +mget")
+        .start()
+        .await?;
+    let program = Program::new()?;
+
+    let serving = Serving::start(command(&program, server.url()))?;
+    let limited = until_redis_is(&serving, "degraded").await?;
+
+    ensure!(limited["detail"] == "its user may not run a command that is needed", "{limited}");
+    serving.terminate()?;
+    serving.ended()?;
+    Ok(())
+}
+
+#[test]
+fn settings_of_redis_that_cannot_be_used_stop_the_start() -> anyhow::Result<()> {
+    let program = Program::new()?;
+    for (name, value, told) in [
+        ("GROOVEBASE_REDIS_URL", "http://:hunter2@localhost", "must begin with redis://"),
+        ("GROOVEBASE_REDIS_URL", "localhost:6379", "must begin with redis://"),
+        ("GROOVEBASE_REDIS_URL", "redis://", "names no host"),
+        ("GROOVEBASE_REDIS_URL", "redis://a,b", "names several hosts"),
+        ("GROOVEBASE_REDIS_URL", "redis://:hunter2@localhost:x", "port"),
+        ("GROOVEBASE_REDIS_PREFIX", "two words", "prefix"),
+        ("GROOVEBASE_REDIS_CONNECTIONS", "0", "connections"),
+        ("GROOVEBASE_REDIS_BUDGET_MS", "0", "0"),
+    ] {
+        let mut command = command(&program, "redis://localhost");
+        command.env(name, value);
+
+        let ended = run(command, "")?;
+
+        ensure!(ended.code == Some(2), "{name}={value}: {ended:?}");
+        ensure!(ended.errors.contains(&format!("{name} in the environment is invalid")), "{ended:?}");
+        ensure!(ended.errors.contains(told), "{name}={value}: {ended:?}");
+        ensure!(!ended.errors.contains("hunter2"), "{ended:?}");
+    }
+    ensure!(!program.file("groovebase.db").exists(), "nothing was begun");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_the_most_read_profiles_are_in_memory() -> anyhow::Result<()> {
+    const ARTISTS: u32 = 160;
+
+    let server = RedisServer::start().await?;
+    let program = Program::new()?;
+    let path = |number| artist(&format!("Artist {number}"), "/profile");
+    let serving = Serving::start(command(&program, server.url()))?;
+    for number in 0..ARTISTS {
+        ask(&serving, 201, Request::put(path(number), body::profile())).await?;
+    }
+    serving.terminate()?;
+    serving.ended()?;
+    // What instances do every half minute: all but the first artist were read.
+    let tier = RedisStyleProfiles::new(Redis::open(&RedisSettings::new(server.url()))?);
+    let read = (1..ARTISTS).map(|number| anyhow::Ok((given::key(&format!("Artist {number}"))?, 5)));
+    tier.note_reads(&read.collect::<anyhow::Result<Vec<_>>>()?).await;
+
+    let mut serving = Serving::start(command(&program, server.url()))?;
+    let begun = serving.logged("Warming the cache")?;
+    let under_way = serving.logged("Warming the cache")?;
+    let done = serving.logged("The cache is warm")?;
+
+    ensure!(begun["profiles"] == 159 && begun["warmed"].is_null(), "{begun}");
+    let warmed = under_way["warmed"].as_u64().context("progress")?;
+    ensure!((1..159).contains(&warmed) && under_way["profiles"] == 159, "{under_way}");
+    ensure!(done["warmed"] == 159, "{done}");
+    for number in 1..ARTISTS {
+        let first = ask(&serving, 200, Request::get(path(number))).await?;
+        ensure!(first.required("x-cache")? == "memory", "{number}: {first:?}");
+    }
+    let never_read = ask(&serving, 200, Request::get(path(0))).await?;
+    ensure!(never_read.required("x-cache")? == "redis", "{never_read:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_warmed_where_that_is_off() -> anyhow::Result<()> {
+    let server = RedisServer::start().await?;
+    let program = Program::new()?;
+    let path = artist("J Dilla", "/profile");
+    let mut off = command(&program, server.url());
+    off.env("GROOVEBASE_CACHE_WARM_PROFILES", "0");
+    let serving = Serving::start(command(&program, server.url()))?;
+    ask(&serving, 201, Request::put(&path, body::profile())).await?;
+    serving.terminate()?;
+    serving.ended()?;
+    let tier = RedisStyleProfiles::new(Redis::open(&RedisSettings::new(server.url()))?);
+    tier.note_reads(&[(given::key("J Dilla")?, 5)]).await;
+
+    let serving = Serving::start(off)?;
+    let strict = Request::get(&path).with("cache-control", "no-cache");
+    let first = ask(&serving, 200, strict).await?;
+
+    ensure!(first.required("x-cache")? == "redis", "{first:?}");
+    serving.terminate()?;
+    let log = serving.ended()?;
+    ensure!(!log.iter().any(|line| line.contains("arm")), "{log:#?}");
+    Ok(())
+}
