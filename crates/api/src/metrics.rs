@@ -88,7 +88,7 @@ impl Metrics {
         self.tiers.take(tiers);
         self.feed.take(feed);
         if let Some(counted) = redis {
-            self.redis.take(counted);
+            self.redis.take(&counted);
         }
         let Connections { active, idle, most } = connections;
         for (state, number) in [("active", active), ("idle", idle), ("most", most)] {

@@ -195,10 +195,10 @@ pub struct Problem {
     code: Code,
     detail: Box<str>,
     errors: Vec<Violation>,
-    suggestions: Vec<ArtistName>,
+    suggestions: Box<[ArtistName]>,
     current_version: Option<Version>,
     allow: Option<Box<str>>,
-    served: Option<Served>,
+    served: Option<Box<Served>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -209,7 +209,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            suggestions: Vec::new(),
+            suggestions: Box::default(),
             current_version: None,
             allow: None,
             served: None,
@@ -274,13 +274,13 @@ impl Problem {
     /// Names known artists that the caller may have meant.
     #[must_use]
     pub fn suggesting(self, suggestions: Vec<ArtistName>) -> Self {
-        Self { suggestions, ..self }
+        Self { suggestions: suggestions.into(), ..self }
     }
 
     /// Says from which tier it is known.
     #[must_use]
     pub fn served(self, served: Served) -> Self {
-        Self { served: Some(served), ..self }
+        Self { served: Some(Box::new(served)), ..self }
     }
 
     /// Says where in the request the problem lies.
@@ -309,7 +309,7 @@ impl Problem {
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, &**allow));
         }
-        if let Some(served) = self.served {
+        if let Some(served) = &self.served {
             served.tell(&mut response);
         }
         if self.code == Code::DatabaseUnavailable {

@@ -40,7 +40,8 @@ pub async fn loads_what_save_would(fixture: &impl Fixture) -> anyhow::Result<()>
         "{counts:?}"
     );
     for (profile, _) in &batch {
-        let loaded = fixture.style_profiles().find(profile.artist.key()).await?.context("loaded")?;
+        let loaded =
+            fixture.style_profiles().find(profile.artist.key()).await?.context("loaded")?;
         let artist = fixture.artists().find(profile.artist.key()).await?.context("loaded")?;
         let saved =
             fixture.style_profiles().save(profile, Expected::At(loaded.version)).await?.profile;

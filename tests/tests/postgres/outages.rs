@@ -133,7 +133,8 @@ async fn a_network_that_swallows_everything_costs_freshness_only() -> anyhow::Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_got_no_answer_is_not_waited_for_once_there_are_answers() -> anyhow::Result<()> {
+async fn a_load_that_got_no_answer_is_not_waited_for_once_there_are_answers() -> anyhow::Result<()>
+{
     let outage = Outage::prepare().await?;
     let other = Request::put(artist("Tony Allen", "/profile"), body::profile());
     outage.other.ask(201, other).await?;

@@ -120,6 +120,60 @@ async fn a_redis_that_refuses_writes_degrades_only() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The rules of docs/caching.md.
+const LEAST_RULES: &str = "~groovebase:* resetchannels -@all +@connection +get +mget +set +getrange +del \
+    +eval +evalsha +script|load +zincrby +zrange +zremrangebyrank +zremrangebyscore +zunionstore +expire";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_user_may_do_all_that_is_needed() -> anyhow::Result<()> {
+    let server = RedisServer::setup().user("groovebase", LEAST_RULES).tls().start().await?;
+    let program = Program::new()?;
+    std::fs::write(program.file("ca.crt"), server.authority().context("with TLS")?)?;
+    let authority = server.authority().map(str::to_owned);
+    let settings = RedisSettings { ca_certificate: authority, ..RedisSettings::new(server.url()) };
+    RedisStyleProfiles::new(Redis::open(&settings)?).note_reads(&[(given::key("A")?, 5)]).await;
+    let mut command = command(&program, server.url());
+    command.env("GROOVEBASE_REDIS_CA_FILE", "ca.crt");
+
+    let mut serving = Serving::start(command)?;
+    serving.logged("The cache is warm")?;
+    until_redis_is(&serving, "ok").await?;
+    work(&serving, "J Dilla").await?;
+
+    let metrics = ask(&serving, 200, Request::get("/metrics")).await?;
+    let failures: Vec<&str> = metrics
+        .text()?
+        .lines()
+        .filter(|line| {
+            line.starts_with("groovebase_redis_failures_total{") && !line.ends_with(" 0")
+        })
+        .collect();
+    ensure!(failures.is_empty(), "{failures:?}");
+    let stored = r#"groovebase_redis_profiles_total{outcome="stored"} 0"#;
+    ensure!(!metrics.text()?.lines().any(|line| line == stored), "{metrics:?}");
+    serving.terminate()?;
+    let log = serving.ended()?;
+    ensure!(warnings(&log).is_empty(), "{log:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_nobody_trusts_is_told() -> anyhow::Result<()> {
+    let server = RedisServer::setup().user("groovebase", LEAST_RULES).tls().start().await?;
+    let program = Program::new()?;
+
+    let serving = Serving::start(command(&program, server.url()))?;
+    let away = until_redis_is(&serving, "unavailable").await?;
+    let mut missing = command(&program, server.url());
+    missing.env("GROOVEBASE_REDIS_CA_FILE", "missing.crt");
+    let ended = run(missing, "")?;
+
+    ensure!(away["detail"] == "its certificate is not trusted", "{away}");
+    ensure!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
+    ensure!(ended.errors.contains("missing.crt"), "{ended:?}");
+    Ok(())
+}
+
 #[test]
 fn settings_of_redis_that_cannot_be_used_stop_the_start() -> anyhow::Result<()> {
     let program = Program::new()?;
@@ -139,7 +193,10 @@ fn settings_of_redis_that_cannot_be_used_stop_the_start() -> anyhow::Result<()> 
         let ended = run(command, "")?;
 
         ensure!(ended.code == Some(2), "{name}={value}: {ended:?}");
-        ensure!(ended.errors.contains(&format!("{name} in the environment is invalid")), "{ended:?}");
+        ensure!(
+            ended.errors.contains(&format!("{name} in the environment is invalid")),
+            "{ended:?}"
+        );
         ensure!(ended.errors.contains(told), "{name}={value}: {ended:?}");
         ensure!(!ended.errors.contains("hunter2"), "{ended:?}");
     }
@@ -204,6 +261,6 @@ async fn nothing_is_warmed_where_that_is_off() -> anyhow::Result<()> {
     ensure!(first.required("x-cache")? == "redis", "{first:?}");
     serving.terminate()?;
     let log = serving.ended()?;
-    ensure!(!log.iter().any(|line| line.contains("arm")), "{log:#?}");
+    ensure!(!log.iter().any(|line| line.contains("Warming the cache")), "{log:#?}");
     Ok(())
 }

@@ -45,7 +45,7 @@ fn strict(name: &str) -> Request {
     Request::get(path(name)).with("cache-control", "no-cache")
 }
 
-/// Asks until the tier answers: what one instance loads reaches Redis a moment later.
+/// Asks strictly for a profile that this tier has to answer.
 async fn from_tier(service: &Service, name: &str, tier: &str) -> anyhow::Result<Answer> {
     let answer = service.ask(200, strict(name)).await?;
     ensure!(answer.required("x-cache")? == tier, "expected {tier}: {answer:?}");
@@ -74,14 +74,16 @@ async fn what_one_instance_saved_the_other_finds_in_redis() -> anyhow::Result<()
     let other = Service::start_at(fixture.url(), shared.settings()?).await?;
 
     for text in ["Late", "Later", "Later still"] {
-        let profile = body::changed(body::profile_with_embedding(1)?, "/text_description", json!(text))?;
+        let profile =
+            body::changed(body::profile_with_embedding(1)?, "/text_description", json!(text))?;
         let saved = one.send(&Request::put(path("J Dilla"), profile)).await?;
         let found = from_tier(&other, "J Dilla", "redis").await?;
 
         ensure!(found.text()? == saved.text()?, "{found:?} is not {saved:?}");
         ensure!(found.required("etag")? == saved.required("etag")?, "{found:?}");
         let embedding = format!("{}?include=embedding", path("J Dilla"));
-        let [here, there] = [&one, &other].map(|service| service.ask(200, Request::get(&embedding)));
+        let [here, there] =
+            [&one, &other].map(|service| service.ask(200, Request::get(&embedding)));
         ensure!(here.await?.text()? == there.await?.text()?, "bit for bit");
         from_tier(&other, "J Dilla", "memory").await?;
     }

@@ -109,8 +109,8 @@ impl RedisMetrics {
         metrics
     }
 
-    pub(super) fn take(&self, counted: RedisCounted) {
-        let RedisCounted { health, statistics, profiles } = counted;
+    pub(super) fn take(&self, counted: &RedisCounted) {
+        let RedisCounted { health, statistics, profiles } = *counted;
         let up = match health {
             RedisHealth::Untried | RedisHealth::Up | RedisHealth::Limited { .. } => 1,
             RedisHealth::Down { .. } => 0,

@@ -131,9 +131,7 @@ impl Expected {
         let is = |answer: &Answer, expected: &Option<Value>| match expected {
             None => Ok(answer.status == 404),
             Some(Value::Null) => Ok(answer.status == 200),
-            Some(version) => {
-                anyhow::Ok(answer.status == 200 && answer.at("/version")? == *version)
-            }
+            Some(version) => anyhow::Ok(answer.status == 200 && answer.at("/version")? == *version),
         };
         let code = if self.artist.is_none() { "artist_not_found" } else { "profile_not_found" };
         let right_code = profile.status == 200 || profile.at("/error")? == code;
@@ -233,9 +231,8 @@ pub async fn a_choice_of_versions_is_checked_strictly(service: &Service) -> anyh
         let text = format!("Later, round {round}");
         let newer = other.ask(200, Request::put(profile_path(), described(&text)?)).await?;
         let (old, new) = (known.required("etag")?, newer.required("etag")?);
-        let put = |tags: String| {
-            Request::put(profile_path(), body::profile()).with("if-match", tags)
-        };
+        let put =
+            |tags: String| Request::put(profile_path(), body::profile()).with("if-match", tags);
 
         let outdated = put(format!("\"1\", {old}"));
         let problem = service.refuse(412, "version_mismatch", outdated).await?;
