@@ -26,8 +26,15 @@ const ON_POSTGRES: &[&str] = &[
 ];
 
 /// What the cache makes of a Redis and of a cluster.
-const ON_REDIS: &[&str] =
-    &["test", "--workspace", "--features", "groovebase-cache/redis-tests", "--test", "redis_*"];
+const ON_REDIS: &[&str] = &[
+    "test",
+    "--workspace",
+    "--features",
+    "groovebase-cache/redis-tests",
+    "--lib",
+    "--test",
+    "redis_*",
+];
 
 /// Several instances on one PostgreSQL and one Redis, while both are killed, cut off and restarted.
 const ON_BOTH: &[&str] = &[
@@ -37,6 +44,8 @@ const ON_BOTH: &[&str] = &[
     "groovebase-tests/postgres,groovebase-tests/redis",
     "--test",
     "servers",
+    "--test",
+    "redis",
     "--test",
     "coherence",
 ];

@@ -19,6 +19,8 @@ mod profiles;
 mod reads;
 #[path = "redis_tier/refusals.rs"]
 mod refusals;
+#[path = "redis_tier/sentinel.rs"]
+mod sentinel;
 #[path = "redis_tier/stand_in.rs"]
 mod stand_in;
 #[path = "redis_tier/tls.rs"]

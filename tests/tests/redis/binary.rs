@@ -19,6 +19,19 @@ fn command(program: &Program, url: &str) -> Command {
     command
 }
 
+/// The same, and no slowness of the machine is taken for that of Redis.
+fn patient(program: &Program, url: &str) -> Command {
+    let mut command = command(program, url);
+    command.env("GROOVEBASE_REDIS_BUDGET_MS", "10000");
+    command
+}
+
+/// What the instances share, seen by the test.
+fn tier(settings: RedisSettings) -> anyhow::Result<RedisStyleProfiles> {
+    let patient = RedisSettings { budget: PATIENCE, ..settings };
+    Ok(RedisStyleProfiles::new(Redis::open(&patient)?))
+}
+
 async fn ask(serving: &Serving, status: u16, request: Request) -> anyhow::Result<Answer> {
     let answer = serving.client().send(&request).await?;
     ensure!(answer.status == status, "{request}: expected {status}, got {answer:?}");
@@ -131,8 +144,8 @@ async fn the_documented_user_may_do_all_that_is_needed() -> anyhow::Result<()> {
     std::fs::write(program.file("ca.crt"), server.authority().context("with TLS")?)?;
     let authority = server.authority().map(str::to_owned);
     let settings = RedisSettings { ca_certificate: authority, ..RedisSettings::new(server.url()) };
-    RedisStyleProfiles::new(Redis::open(&settings)?).note_reads(&[(given::key("A")?, 5)]).await;
-    let mut command = command(&program, server.url());
+    tier(settings)?.note_reads(&[(given::key("A")?, 5)]).await;
+    let mut command = patient(&program, server.url());
     command.env("GROOVEBASE_REDIS_CA_FILE", "ca.crt");
 
     let mut serving = Serving::start(command)?;
@@ -162,7 +175,7 @@ async fn a_certificate_that_nobody_trusts_is_told() -> anyhow::Result<()> {
     let server = RedisServer::setup().user("groovebase", LEAST_RULES).tls().start().await?;
     let program = Program::new()?;
 
-    let serving = Serving::start(command(&program, server.url()))?;
+    let serving = Serving::start(patient(&program, server.url()))?;
     let away = until_redis_is(&serving, "unavailable").await?;
     let mut missing = command(&program, server.url());
     missing.env("GROOVEBASE_REDIS_CA_FILE", "missing.crt");
@@ -211,18 +224,18 @@ async fn after_a_restart_the_most_read_profiles_are_in_memory() -> anyhow::Resul
     let server = RedisServer::start().await?;
     let program = Program::new()?;
     let path = |number| artist(&format!("Artist {number}"), "/profile");
-    let serving = Serving::start(command(&program, server.url()))?;
+    let serving = Serving::start(patient(&program, server.url()))?;
     for number in 0..ARTISTS {
         ask(&serving, 201, Request::put(path(number), body::profile())).await?;
     }
     serving.terminate()?;
     serving.ended()?;
     // What instances do every half minute: all but the first artist were read.
-    let tier = RedisStyleProfiles::new(Redis::open(&RedisSettings::new(server.url()))?);
+    let tier = tier(RedisSettings::new(server.url()))?;
     let read = (1..ARTISTS).map(|number| anyhow::Ok((given::key(&format!("Artist {number}"))?, 5)));
     tier.note_reads(&read.collect::<anyhow::Result<Vec<_>>>()?).await;
 
-    let mut serving = Serving::start(command(&program, server.url()))?;
+    let mut serving = Serving::start(patient(&program, server.url()))?;
     let begun = serving.logged("Warming the cache")?;
     let under_way = serving.logged("Warming the cache")?;
     let done = serving.logged("The cache is warm")?;
@@ -245,13 +258,13 @@ async fn nothing_is_warmed_where_that_is_off() -> anyhow::Result<()> {
     let server = RedisServer::start().await?;
     let program = Program::new()?;
     let path = artist("J Dilla", "/profile");
-    let mut off = command(&program, server.url());
+    let mut off = patient(&program, server.url());
     off.env("GROOVEBASE_CACHE_WARM_PROFILES", "0");
-    let serving = Serving::start(command(&program, server.url()))?;
+    let serving = Serving::start(patient(&program, server.url()))?;
     ask(&serving, 201, Request::put(&path, body::profile())).await?;
     serving.terminate()?;
     serving.ended()?;
-    let tier = RedisStyleProfiles::new(Redis::open(&RedisSettings::new(server.url()))?);
+    let tier = tier(RedisSettings::new(server.url()))?;
     tier.note_reads(&[(given::key("J Dilla")?, 5)]).await;
 
     let serving = Serving::start(off)?;

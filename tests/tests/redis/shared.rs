@@ -27,7 +27,8 @@ struct Shared(RedisSettings);
 impl Shared {
     fn new() -> anyhow::Result<Self> {
         let prefix = format!("test-{}", ArtistId::generate());
-        Ok(Self(RedisSettings { prefix, ..RedisSettings::new(url()?) }))
+        // No slowness of the machine is taken for that of Redis.
+        Ok(Self(RedisSettings { prefix, budget: PATIENCE, ..RedisSettings::new(url()?) }))
     }
 
     /// Of one instance, with connections of its own.

@@ -13,10 +13,10 @@
 //! | 22 | 2 | length of the artist's key |
 //! | 24 | … | the artist's key |
 //! | … | 1 | 1 with an embedding, 0 without |
-//! | … | 128 | [facts](facts) |
+//! | … | 128 | [facts] |
 //! | … | 1,536 or 0 | the embedding, little-endian |
 //! | … | 4 | length of the words when unpacked |
-//! | … | … | [words](words), compressed |
+//! | … | … | [words], compressed |
 //!
 //! What compresses, text, is apart from what does not, numbers.
 //! A change to any of this is a new format with a golden file of its own in `tests/golden`.

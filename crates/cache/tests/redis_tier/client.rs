@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     pin::pin,
+    sync::{Arc, Mutex},
     task::Poll,
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::{
     given::{Logs, Tier, eventually, hasty, key, profile, raw, settings, url},
-    stand_in::{Passage, Traffic, free_port, moved},
+    stand_in::{Parrot, Passage, Traffic, free_port, moved},
 };
 
 fn why(redis: &Redis) -> Option<RedisTrouble> {
@@ -219,6 +220,26 @@ async fn a_connection_that_broke_while_nobody_used_it_costs_nothing() {
 
     assert!(answer.is_ok(), "{answer:?}");
     assert_eq!(redis.statistics().connections, 2);
+}
+
+#[tokio::test]
+async fn an_operation_on_a_connection_in_use_is_one_question() {
+    let questions = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&questions);
+    let parrot = Parrot::saying(move |command| {
+        asked.lock().unwrap().push(command[0].clone());
+        if command[0] == "PING" { "+PONG\r\n".to_owned() } else { "$-1\r\n".to_owned() }
+    })
+    .await;
+    let redis = Redis::open(&settings(&parrot.url())).unwrap();
+    let profiles = RedisStyleProfiles::new(redis.clone());
+    redis.ping().await.unwrap();
+
+    for _ in 0..3 {
+        profiles.find(&key("J Dilla"), profile("J Dilla", 1).version).await;
+    }
+
+    assert_eq!(*questions.lock().unwrap(), ["PING", "GET", "GET", "GET"]);
 }
 
 #[tokio::test]
