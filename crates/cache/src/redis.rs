@@ -10,6 +10,7 @@ mod breaker;
 mod connection;
 mod envelope;
 pub(crate) mod keyspace;
+pub(crate) mod newer;
 mod reads;
 mod settings;
 mod statistics;

@@ -235,9 +235,12 @@ impl Caller {
         None
     }
 
-    /// Every second time the first, so that much happens to one artist at once.
+    /// Every second time the first, so that much happens to one artist at once; the last ones so seldom that what is
+    /// remembered of them can become old.
     fn key(&mut self) -> u16 {
-        if self.random.bool() { 0 } else { self.random.u16(0..KEYS) }
+        let doubling =
+            self.random.u32(1..1 << KEYS).leading_zeros() - (1_u32 << KEYS).leading_zeros();
+        u16::try_from(doubling).map_or(0, |doubling| doubling.saturating_sub(1))
     }
 
     fn new_content(&self) -> OperationId {

@@ -9,6 +9,7 @@ use crate::{
     redis::{
         Redis,
         keyspace::{MAX_VALUE_BYTES, send_all},
+        newer,
     },
 };
 
@@ -72,7 +73,7 @@ impl Shared {
     fn put(&self, (key, version, json): Written<'_>) -> Option<Cmd> {
         (json.len() <= MAX_VALUE_BYTES).then(|| {
             let mut put = cmd("EVAL");
-            put.arg(include_str!("put.lua")).arg(1).arg(self.key(key));
+            put.arg(newer::PUT.as_str()).arg(1).arg(self.key(key));
             put.arg(envelope::seal(key, version, json)).arg(self.lifetime.as_millis());
             put
         })

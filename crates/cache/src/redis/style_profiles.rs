@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::{
     Redis,
     envelope::{self, Unreadable},
-    reads,
+    newer, reads,
     statistics::Counter,
 };
 use crate::style_profiles::shared::SharedProfiles;
@@ -27,41 +27,8 @@ const BATCH: usize = 500;
 /// So many are stored at once; connections are shared, so they travel together.
 const STORES_AT_ONCE: usize = 16;
 
-/// What both scripts need to know: whether what is kept has the format and codec of `given` and a newer version than
-/// `given`. Bytes are compared as numbers, since Lua compares texts by the server's locale. A key that holds no string
-/// counts as nothing.
-const IS_NEWER: &str = "
-local function kept_is_newer(given)
-    local kept = redis.pcall('GETRANGE', KEYS[1], 0, 13)
-    if type(kept) ~= 'string' or #kept < 14 or kept:sub(1, 6) ~= given:sub(1, 6) then
-        return false
-    end
-    for at = 7, 14 do
-        local mine, theirs = kept:byte(at), given:byte(at)
-        if mine ~= theirs then return mine > theirs end
-    end
-    return false
-end
-";
-
-/// Stores unless what is kept is newer. What is as new is written again, so that it is whole afterwards.
-static PUT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "{IS_NEWER}
-        if kept_is_newer(ARGV[1]) then return 0 end
-        redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-        return 1"
-    ))
-});
-
-/// Deletes unless what is kept is newer.
-static FORGET: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "{IS_NEWER}
-        if kept_is_newer(ARGV[1]) then return 0 end
-        return redis.call('DEL', KEYS[1])"
-    ))
-});
+static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(&newer::PUT));
+static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(&newer::FORGET));
 
 /// Deletes what still begins with these bytes; the checksum is among them.
 static DISCARD: LazyLock<Script> = LazyLock::new(|| {
@@ -200,7 +167,8 @@ impl RedisStyleProfiles {
                 let Some(bytes) = envelope::encode(profile) else { return Ok(None) };
                 self.counters.sent_bytes.add(bytes.len());
                 let mut call = PUT.key(&key);
-                call.arg(bytes).arg(lifetime(fastrand::f64()).as_secs());
+                let lifetime_ms = u64::try_from(lifetime(fastrand::f64()).as_millis());
+                call.arg(bytes).arg(lifetime_ms.unwrap_or(u64::MAX));
                 call.invoke_async::<bool>(connection).await.map(Some)
             })
             .await;
