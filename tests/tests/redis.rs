@@ -2,5 +2,7 @@
 
 #[path = "redis/binary.rs"]
 mod binary;
+#[path = "redis/eviction.rs"]
+mod eviction;
 #[path = "redis/shared.rs"]
 mod shared;
