@@ -118,14 +118,14 @@ impl<O: Origin> Coherent<O> {
         self.shared.counters.read(self.shared.local.size())
     }
 
-    /// When the catalog was confirmed, if a default read can rely on that.
-    pub(crate) fn reliable(&self) -> Option<Instant> {
+    /// How long ago the catalog was confirmed, if a default read can rely on it.
+    pub(crate) fn reliable(&self) -> Option<Duration> {
         self.shared.reliable()
     }
 
     /// The answer to a default read, if memory is enough for it.
     pub(crate) fn at_hand(&self, artist: &ArtistKey) -> Option<Read<Arc<O::Value>>> {
-        let read = self.recall(artist, self.shared.reliable()?)?;
+        let read = self.look(artist, self.shared.reliable()?).ok()?;
         self.shared.counters.answered(&read);
         Some(read)
     }
@@ -143,7 +143,7 @@ impl<O: Origin> Coherent<O> {
     async fn answer(&self, artist: &ArtistKey, freshness: Freshness) -> Answer<O> {
         let began = Instant::now();
         match self.standing(freshness).await? {
-            Some(confirmed) => match self.look(artist, confirmed) {
+            Some(age) => match self.look(artist, age) {
                 Ok(read) => Ok(read),
                 Err(looked) => {
                     let need =
@@ -156,23 +156,20 @@ impl<O: Origin> Coherent<O> {
         }
     }
 
-    /// When the catalog was confirmed, if that is good enough for this read.
-    async fn standing(&self, freshness: Freshness) -> Result<Option<Instant>, RepositoryError> {
+    /// How long ago the catalog was confirmed, if that is good enough for this read.
+    async fn standing(&self, freshness: Freshness) -> Result<Option<Duration>, RepositoryError> {
         match freshness {
             Freshness::Default => Ok(self.shared.reliable()),
             Freshness::Strict => {
                 self.feed().confirm().await?;
-                Ok(Some(self.feed().catalog().confirmed().unwrap_or_else(Instant::now)))
+                let confirmed = self.feed().catalog().confirmed();
+                Ok(Some(confirmed.map_or(Duration::ZERO, |at| at.elapsed())))
             }
         }
     }
 
-    /// What memory has to say about an artist as of a confirmation.
-    fn recall(&self, artist: &ArtistKey, confirmed: Instant) -> Option<Read<Arc<O::Value>>> {
-        self.look(artist, confirmed).ok()
-    }
-
-    fn look(&self, artist: &ArtistKey, confirmed: Instant) -> Result<Read<Arc<O::Value>>, Looked> {
+    /// What memory has to say about an artist, as of a confirmation so long ago.
+    fn look(&self, artist: &ArtistKey, age: Duration) -> Result<Read<Arc<O::Value>>, Looked> {
         let looked = self.feed().catalog().look_up(artist);
         let (value, tier) = match looked.current.filter(|current| O::has_value(*current)) {
             None => (None, Tier::Catalog),
@@ -181,7 +178,7 @@ impl<O: Origin> Coherent<O> {
                 None => return Err(looked),
             },
         };
-        Ok(Read { value, tier, age: confirmed.elapsed(), stale: false })
+        Ok(Read { value, tier, age, stale: false })
     }
 
     /// Loads a value, together with everybody else who wants it.
@@ -260,17 +257,16 @@ impl<O: Origin> Coherent<O> {
 
     /// The last value that was known to be current, if that is not too long ago.
     async fn last_good(&self, artist: &ArtistKey) -> Option<Read<Arc<O::Value>>> {
-        let confirmed = self.feed().catalog().confirmed()?;
-        if self.feed().bounds().max_stale_if_error < confirmed.elapsed() {
+        let age = self.feed().catalog().confirmed()?.elapsed();
+        if self.feed().bounds().max_stale_if_error < age {
             return None;
         }
-        let read = match self.look(artist, confirmed) {
+        let read = match self.look(artist, age) {
             Ok(read) => read,
             Err(Looked { current, .. }) => {
                 let Current { id, version, .. } = current?;
                 let value = self.shared.shared(artist, version).await?;
                 self.shared.local.put(id, Arc::clone(&value));
-                let age = confirmed.elapsed();
                 Read { value: Some(value), tier: Tier::Shared, age, stale: false }
             }
         };
@@ -297,13 +293,13 @@ impl<O: Origin> Coherent<O> {
         artists: &[ArtistKey],
         freshness: Freshness,
     ) -> Result<Vec<Read<Arc<O::Value>>>, RepositoryError> {
-        let Some(confirmed) = self.standing(freshness).await? else {
+        let Some(age) = self.standing(freshness).await? else {
             return self.many_without_catalog(artists).await;
         };
         let mut answers = Vec::with_capacity(artists.len());
         let mut wanted = Vec::new();
         for artist in artists {
-            let answer = self.look(artist, confirmed);
+            let answer = self.look(artist, age);
             if let Err(looked) = &answer {
                 let version = looked.current.map_or(Version::ZERO, |current| current.version);
                 wanted.push((artist.clone(), version));
@@ -334,10 +330,7 @@ impl<O: Origin> Coherent<O> {
 
         let (mut loaded, mut stored) = (loaded.into_iter(), stored.into_iter());
         let fill = || match loaded.next().flatten() {
-            Some(value) => {
-                let age = confirmed.elapsed();
-                Read { value: Some(value), tier: Tier::Shared, age, stale: false }
-            }
+            Some(value) => Read { value: Some(value), tier: Tier::Shared, age, stale: false },
             None => from_database(stored.next().flatten()),
         };
         let mut fill = fill;
@@ -407,10 +400,10 @@ impl<O: Origin> Coherent<O> {
 }
 
 impl<O: Origin> Parts<O> {
-    /// When the catalog was confirmed, if that was recently enough for a default read.
-    fn reliable(&self) -> Option<Instant> {
-        let confirmed = self.feed.catalog().confirmed()?;
-        (confirmed.elapsed() <= self.feed.bounds().max_staleness).then_some(confirmed)
+    /// How long ago the catalog was confirmed, if that was recently enough for a default read.
+    fn reliable(&self) -> Option<Duration> {
+        let age = self.feed.catalog().confirmed()?.elapsed();
+        (age <= self.feed.bounds().max_staleness).then_some(age)
     }
 
     async fn load(

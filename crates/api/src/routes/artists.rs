@@ -86,6 +86,7 @@ async fn create_artist(
         (status = OK, description = "The artist", body = ArtistView, headers(
             ("x-cache" = String, description = "Which tier answered: memory or database"),
             ("age" = u64, description = "Seconds since the answer was known to be current"),
+            ("warning" = String, description = "110, when the database cannot be reached and the answer may be out of date"),
         )),
         BadArtist, NoArtist, Broken,
     ),
