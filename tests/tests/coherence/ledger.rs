@@ -57,18 +57,22 @@ impl Ledger {
         let began = Instant::now();
         let mut quiet_since = Instant::now();
         while quiet_since.elapsed() < LONG_ENOUGH {
-            // Those who follow the changes never stop asking.
-            let busy: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' \
-                 AND state <> 'idle' AND pid <> pg_backend_pid() \
+            // Those who follow the changes never stop asking. A transaction that has neither written nor taken the lock
+            // of writers is no matter: who gives up while it begins leaves one behind in the pool.
+            let busy: Vec<String> = sqlx::query_scalar(
+                "SELECT concat_ws(' ', pid, state, wait_event, clock_timestamp() - state_change, query) \
+                 FROM pg_stat_activity AS backend \
+                 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() \
+                 AND (state = 'active' OR backend_xid IS NOT NULL OR EXISTS ( \
+                     SELECT FROM pg_locks WHERE pid = backend.pid AND locktype = 'advisory')) \
                  AND query NOT LIKE '%removed_artists WHERE version%'",
             )
-            .fetch_one(&mut connection)
+            .fetch_all(&mut connection)
             .await?;
-            if busy != 0 {
+            if !busy.is_empty() {
                 quiet_since = Instant::now();
             }
-            ensure!(began.elapsed() < PATIENCE, "the database never comes to rest");
+            ensure!(began.elapsed() < PATIENCE, "the database never comes to rest: {busy:#?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(connection.close().await?)

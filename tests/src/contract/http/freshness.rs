@@ -82,34 +82,35 @@ pub async fn says_which_tier_answered(service: &Service) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many different steps there are.
+const STEPS: u32 = 8;
+
 /// What one instance does, one after the other, to the artist that another one reads.
 async fn write(writer: &Service, step: u32) -> anyhow::Result<Expected> {
-    let put = |text| anyhow::Ok(Request::put(profile_path(), described(text)?));
-    let at = |answer: &Answer| anyhow::Ok(Some(answer.at("/version")?));
-    let (profile, artist) = match step % 6 {
+    let text = format!("As of step {step}");
+    let put = async |status| -> anyhow::Result<Expected> {
+        let stored = writer.ask(status, Request::put(profile_path(), described(&text)?)).await?;
+        let version = Some(stored.at("/version")?);
+        Ok(Expected { profile: version.clone(), artist: version })
+    };
+    match step % STEPS {
         0 => {
             let made = writer.ask(201, Request::post(ARTISTS, json!({"name": "J Dilla"}))).await?;
-            (None, at(&made)?)
+            Ok(Expected { profile: None, artist: Some(made.at("/version")?) })
         }
-        1 => {
-            let made = writer.ask(201, put("Late")?).await?;
-            (at(&made)?, at(&made)?)
-        }
-        2 | 3 => {
-            let replaced = writer.ask(200, put(&format!("Later by {step}"))?).await?;
-            (at(&replaced)?, at(&replaced)?)
-        }
-        4 => {
+        2 => put(200).await,
+        3 => {
             writer.ask(204, Request::delete(profile_path())).await?;
             // Only a read tells the version; whether the artist is there is enough.
-            (None, Some(Value::Null))
+            Ok(Expected { profile: None, artist: Some(Value::Null) })
         }
+        // The artist, the profile after one was removed, and both.
+        1 | 4 | 6 => put(201).await,
         _ => {
             writer.ask(204, Request::delete(artist("J Dilla", ""))).await?;
-            (None, None)
+            Ok(Expected { profile: None, artist: None })
         }
-    };
-    Ok(Expected { profile, artist })
+    }
 }
 
 /// The versions that a reader finds; null for whichever.
@@ -143,7 +144,7 @@ impl Expected {
 pub async fn strict_reads_see_what_another_instance_wrote(service: &Service) -> anyhow::Result<()> {
     let other = service.another(StateSettings::default()).await?;
 
-    for step in 0..6 * ROUNDS {
+    for step in 0..STEPS * ROUNDS {
         let expected = write(&other, step).await?;
         ensure!(
             expected.is_found(service, strict).await?,
@@ -160,7 +161,7 @@ pub async fn default_reads_see_it_in_time(service: &Service) -> anyhow::Result<(
     let other = service.another(StateSettings::default()).await?;
     let bound = Bounds::default().max_staleness;
 
-    for step in 0..12 {
+    for step in 0..2 * STEPS {
         let expected = write(&other, step).await?;
         let written = Instant::now();
         loop {
@@ -179,7 +180,7 @@ pub async fn default_reads_see_it_in_time(service: &Service) -> anyhow::Result<(
 
 /// Whatever this instance acknowledged, its next answer has it.
 pub async fn own_writes_are_seen_at_once(service: &Service) -> anyhow::Result<()> {
-    for step in 0..6 * ROUNDS {
+    for step in 0..STEPS * ROUNDS {
         let expected = write(service, step).await?;
         ensure!(
             expected.is_found(service, |request| request).await?,
@@ -229,15 +230,17 @@ pub async fn a_choice_of_versions_is_checked_strictly(service: &Service) -> anyh
 
     for round in 0..ROUNDS {
         let text = format!("Later, round {round}");
-        let newer = other.ask(200, Request::put(profile_path(), described(&text)?)).await?;
-        let (old, new) = (known.required("etag")?, newer.required("etag")?);
+        let elsewhere = Request::put(profile_path(), described(&text)?);
         let put =
             |tags: String| Request::put(profile_path(), body::profile()).with("if-match", tags);
 
-        let outdated = put(format!("\"1\", {old}"));
-        let problem = service.refuse(412, "version_mismatch", outdated).await?;
-        ensure!(problem.body.get("current_version") == newer.json()?.get("version"));
-        known = service.ask(200, put(format!("{old}, {new}"))).await?;
+        let newer = other.ask(200, elsewhere.clone()).await?;
+        let tags = format!("{}, {}", known.required("etag")?, newer.required("etag")?);
+        known = service.ask(200, put(tags)).await?;
+        let newest = other.ask(200, elsewhere).await?;
+        let tags = format!("{}, {}", newer.required("etag")?, known.required("etag")?);
+        let refused = service.ask(412, put(tags)).await?;
+        ensure!(refused.at("/current_version")? == newest.at("/version")?, "{refused:?}");
     }
 
     other.stop().await;
