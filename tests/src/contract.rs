@@ -19,7 +19,7 @@ macro_rules! contracts {
         $crate::contracts! { $fixture, repositories }
         $crate::contracts! { $fixture;
             changes: {
-                every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand,
+                every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand, a_name_that_is_none_hides_no_other,
                 never_uses_a_version_twice, commit_order_is_version_order, a_removal_tells_its_version,
                 a_follower_tells_the_same, a_follower_hears_of_every_commit, hints_that_nobody_waited_for_lose_nothing,
             }

@@ -162,6 +162,7 @@ mod tests {
                 age: None,
                 last_round: Duration::from_millis(2),
                 unreachable: false,
+                reliable: true,
                 applied: domain::Version::ZERO,
                 artists: 3,
                 rounds: 4,

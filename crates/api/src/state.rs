@@ -233,6 +233,9 @@ impl State {
 
     /// What to answer about an artist for whom there is no profile: it may not be known at all.
     pub async fn no_profile(&self, artist: &ArtistName) -> Problem {
+        if let Some(name) = self.feed.name_of(artist.key()) {
+            return Problem::profile_not_found(&name);
+        }
         match self.artists.find(artist.key()).await {
             Ok(Some(known)) => Problem::profile_not_found(&known.name),
             Ok(None) => self.unknown_artist(artist).await,

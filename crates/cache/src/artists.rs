@@ -138,7 +138,8 @@ impl Artists for CachedArtists {
         artist: &ArtistName,
         limit: usize,
     ) -> Result<Vec<ArtistName>, RepositoryError> {
-        if self.coherent.reliable().is_none() {
+        // A courtesy, for which the catalog is good enough however old it is.
+        if self.feed().catalog().confirmed().is_none() {
             return self.inner().suggest(artist, limit).await;
         }
         let (names, artist) = (self.feed().catalog().names(), artist.clone());

@@ -123,6 +123,8 @@ impl Catalog {
                     self.put(id, artist, version, has_profile);
                 }
                 Change::Removed { version, key } => self.clear(&key, version),
+                // No reader can ask for it.
+                Change::Unnamed { version: _ } => {}
             }
             self.applied.fetch_max(version.number(), Ordering::Release);
         }
@@ -231,6 +233,12 @@ impl Catalog {
         self.distrusted.fetch_max(self.nanos(Instant::now()), Ordering::AcqRel);
     }
 
+    /// When confirmations were last made worthless.
+    pub(crate) fn distrusted(&self) -> Option<Instant> {
+        let distrusted = self.distrusted.load(Ordering::Acquire);
+        (distrusted != 0).then(|| self.epoch + Duration::from_nanos(distrusted))
+    }
+
     /// How many artists there are.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.read().len()).sum()
@@ -250,6 +258,14 @@ impl Catalog {
             }
         }
         reads
+    }
+
+    /// The name of an artist.
+    pub(crate) fn name_of(&self, key: &ArtistKey) -> Option<ArtistName> {
+        match self.shard(key).read().get(key) {
+            Some(Standing::Present(known)) => Some(known.name.clone()),
+            Some(Standing::Gone(_)) | None => None,
+        }
     }
 
     /// The name of every artist, in no order.

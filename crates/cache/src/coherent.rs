@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{ArtistId, ArtistKey, RepositoryError, Version};
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -17,6 +18,12 @@ use crate::{
 
 /// How long a read waits for a database that may be gone before it takes the last good value instead.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often a read finds out whether the database answers while the feed cannot be followed.
+const FINDING_OUT: Duration = Duration::from_secs(1);
+
+/// A load that has been under way for longer may hang, so nobody joins it any more and the next reader begins another.
+const JOINED_FOR: Duration = Duration::from_secs(2);
 
 /// Where values come from when they are not in memory, and what else is known of them.
 #[async_trait]
@@ -69,6 +76,15 @@ struct Parts<O: Origin> {
     local: Local<O::Value>,
     loads: Loads<(ArtistKey, Route), O::Value>,
     counters: Counters,
+    /// What came of asking the database while the feed could not.
+    reach: Mutex<Reach>,
+}
+
+/// Whether the database answers though the feed cannot be followed.
+#[derive(Debug)]
+struct Reach {
+    answers: bool,
+    asked: Option<Instant>,
 }
 
 /// Through which tiers a load goes.
@@ -102,6 +118,7 @@ impl<O: Origin> Coherent<O> {
                 local: Local::new(capacity_bytes),
                 loads: Loads::new(),
                 counters: Counters::default(),
+                reach: Mutex::new(Reach { answers: true, asked: None }),
             }),
         }
     }
@@ -116,11 +133,6 @@ impl<O: Origin> Coherent<O> {
 
     pub(crate) fn statistics(&self) -> TierStatistics {
         self.shared.counters.read(self.shared.local.size())
-    }
-
-    /// How long ago the catalog was confirmed, if a default read can rely on it.
-    pub(crate) fn reliable(&self) -> Option<Duration> {
-        self.shared.reliable()
     }
 
     /// The answer to a default read, if memory is enough for it.
@@ -146,10 +158,13 @@ impl<O: Origin> Coherent<O> {
             Some(age) => match self.look(artist, age) {
                 Ok(read) => Ok(read),
                 Err(looked) => {
-                    let need =
-                        Need { least: looked.least, decisive: Instant::now(), earliest: None };
+                    let need = Need {
+                        least: looked.least,
+                        decisive: Instant::now(),
+                        earliest: began.checked_sub(JOINED_FOR),
+                    };
                     let version = looked.current.map_or(Version::ZERO, |current| current.version);
-                    self.load(artist, Route::Tiers, version, need).await
+                    self.load(artist, Route::Tiers, version, age, need).await
                 }
             },
             None => self.without_catalog(artist, began).await,
@@ -161,7 +176,7 @@ impl<O: Origin> Coherent<O> {
         match freshness {
             Freshness::Default => Ok(self.shared.reliable()),
             Freshness::Strict => {
-                self.feed().confirm().await?;
+                self.feed().confirm_soon().await?;
                 let confirmed = self.feed().catalog().confirmed();
                 Ok(Some(confirmed.map_or(Duration::ZERO, |at| at.elapsed())))
             }
@@ -187,12 +202,13 @@ impl<O: Origin> Coherent<O> {
         artist: &ArtistKey,
         route: Route,
         version: Version,
+        age: Duration,
         need: Need,
     ) -> Answer<O> {
         loop {
             let (load, joined) = self.shared.loads.join_or_begin(
                 &(artist.clone(), route),
-                |load| need.earliest.is_none_or(|earliest| earliest <= load.began),
+                |began| need.earliest.is_none_or(|earliest| earliest <= began),
                 || Arc::clone(&self.shared).load(artist.clone(), route, version),
             );
             if joined {
@@ -202,13 +218,15 @@ impl<O: Origin> Coherent<O> {
             // One that began at the very instant may have been first.
             let decisive = !joined || need.decisive < began;
             match Load::outcome(load).await {
-                Loaded::Found(value, tier) if decisive || need.least <= value.version() => {
-                    return Ok(Read {
-                        value: Some(value),
-                        tier,
-                        age: began.elapsed(),
-                        stale: false,
-                    });
+                // What the shared tier gave is as old as the catalog of whoever began the load, so only its version counts.
+                Loaded::Found(value, tier)
+                    if need.least <= value.version() || (decisive && tier == Tier::Database) =>
+                {
+                    let age = match tier {
+                        Tier::Database => began.elapsed(),
+                        Tier::Catalog | Tier::Memory | Tier::Shared => age,
+                    };
+                    return Ok(Read { value: Some(value), tier, age, stale: false });
                 }
                 Loaded::Missing if decisive => {
                     return Ok(Read {
@@ -228,39 +246,60 @@ impl<O: Origin> Coherent<O> {
     /// A default read while the catalog is not known to be recent: the database decides, and if it cannot be reached,
     /// the last good value may.
     async fn without_catalog(&self, artist: &ArtistKey, began: Instant) -> Answer<O> {
-        if self.feed().is_unreachable()
+        if !self.shared.may_ask()
             && let Some(read) = self.last_good(artist).await
         {
             return Ok(read);
         }
+        let catalog = self.feed().catalog();
         let need = Need {
-            least: self.feed().catalog().look_up(artist).least,
+            least: catalog.look_up(artist).least,
             decisive: Instant::now(),
-            earliest: began.checked_sub(self.feed().bounds().max_staleness),
+            // Nor one that began before a write of this instance which only the feed could have told.
+            earliest: began
+                .checked_sub(self.feed().bounds().max_staleness)
+                .max(catalog.distrusted()),
         };
-        let mut load = std::pin::pin!(self.load(artist, Route::Direct, Version::ZERO, need));
-        let answer = match timeout(PATIENCE, load.as_mut()).await {
-            Ok(answer) => answer,
-            Err(_) => match self.last_good(artist).await {
-                Some(read) => return Ok(read),
-                None => load.await,
-            },
-        };
-        match answer {
-            Err(RepositoryError::Unavailable(error)) => {
-                let unavailable = RepositoryError::Unavailable(error);
-                self.last_good(artist).await.ok_or(unavailable)
+        let load = self.load(artist, Route::Direct, Version::ZERO, Duration::ZERO, need);
+        self.unless_away(load, || self.last_good(artist)).await
+    }
+
+    /// What the database answers, or the last good answer if it takes too long or cannot be reached.
+    async fn unless_away<T, LastGood>(
+        &self,
+        asking: impl Future<Output = Result<T, RepositoryError>>,
+        last_good: impl Fn() -> LastGood,
+    ) -> Result<T, RepositoryError>
+    where
+        LastGood: Future<Output = Option<T>>,
+    {
+        let mut asking = std::pin::pin!(asking);
+        let answer = if let Ok(answer) = timeout(PATIENCE, asking.as_mut()).await {
+            answer
+        } else {
+            self.shared.asked(false);
+            match last_good().await {
+                Some(good) => return Ok(good),
+                None => asking.await,
             }
+        };
+        let away = matches!(answer, Err(RepositoryError::Unavailable(_)));
+        self.shared.asked(!away);
+        match answer {
+            Err(error) if away => last_good().await.ok_or(error),
             answer => answer,
         }
     }
 
+    /// How long ago the catalog was confirmed, if that is recent enough while the database cannot be reached.
+    fn good_for(&self) -> Option<Duration> {
+        let age = self.feed().catalog().confirmed()?.elapsed();
+        (age <= self.feed().bounds().max_stale_if_error).then_some(age)
+    }
+
     /// The last value that was known to be current, if that is not too long ago.
     async fn last_good(&self, artist: &ArtistKey) -> Option<Read<Arc<O::Value>>> {
-        let age = self.feed().catalog().confirmed()?.elapsed();
-        if self.feed().bounds().max_stale_if_error < age {
-            return None;
-        }
+        let age = self.good_for()?;
         let read = match self.look(artist, age) {
             Ok(read) => read,
             Err(Looked { current, .. }) => {
@@ -341,28 +380,46 @@ impl<O: Origin> Coherent<O> {
         &self,
         artists: &[ArtistKey],
     ) -> Result<Vec<Read<Arc<O::Value>>>, RepositoryError> {
-        let mut outcome = None;
-        if !self.feed().is_unreachable() {
-            match self.stored_many(artists).await {
-                Err(RepositoryError::Unavailable(error)) => {
-                    outcome = Some(RepositoryError::Unavailable(error));
-                }
-                outcome => return Ok(outcome?.into_iter().map(from_database).collect()),
-            }
+        if !self.shared.may_ask()
+            && let Some(reads) = self.last_good_many(artists).await
+        {
+            return Ok(reads);
         }
-        // All or nothing, as from the database.
+        let asking = async {
+            let values = self.stored_many(artists).await?;
+            Ok(values.into_iter().map(from_database).collect())
+        };
+        self.unless_away(asking, || self.last_good_many(artists)).await
+    }
+
+    /// The last values that were known to be current, all or none.
+    async fn last_good_many(&self, artists: &[ArtistKey]) -> Option<Vec<Read<Arc<O::Value>>>> {
+        let age = self.good_for()?;
         let mut answers = Vec::with_capacity(artists.len());
+        let mut wanted = Vec::new();
         for artist in artists {
-            match (self.last_good(artist).await, outcome.take()) {
-                (Some(read), _) => answers.push(read),
-                (None, Some(error)) => return Err(error),
-                (None, None) => {
-                    let values = self.stored_many(artists).await?;
-                    return Ok(values.into_iter().map(from_database).collect());
-                }
+            let answer = self.look(artist, age);
+            if let Err(looked) = &answer {
+                wanted.push((artist.clone(), looked.current?.version));
             }
+            answers.push(answer.ok());
         }
-        Ok(answers)
+        let mut shared =
+            if wanted.is_empty() { Vec::new() } else { self.origin().shared_many(&wanted).await };
+        shared.resize_with(wanted.len(), || None);
+        let mut found = shared.into_iter().zip(wanted).map(|(value, (artist, version))| {
+            value.filter(|value| is_asked_for::<O>(value, &artist, version)).map(Arc::new)
+        });
+        answers
+            .into_iter()
+            .map(|answer| {
+                if let Some(read) = answer {
+                    return Some(Read { stale: true, ..read });
+                }
+                let value = Some(found.next()??);
+                Some(Read { value, tier: Tier::Shared, age, stale: true })
+            })
+            .collect()
     }
 
     /// Reads values from the store and keeps them.
@@ -400,6 +457,27 @@ impl<O: Origin> Coherent<O> {
 }
 
 impl<O: Origin> Parts<O> {
+    /// Whether a read should ask the database that may be away. While it is, one a second finds out, and the others take
+    /// the last good value at once.
+    fn may_ask(&self) -> bool {
+        if !self.feed.is_unreachable() {
+            return true;
+        }
+        let mut reach = self.reach.lock();
+        let now = Instant::now();
+        let lately = reach.asked.is_some_and(|asked| now.duration_since(asked) < FINDING_OUT);
+        if lately {
+            return reach.answers;
+        }
+        *reach = Reach { answers: false, asked: Some(now) };
+        true
+    }
+
+    /// Notes whether the database answered.
+    fn asked(&self, answers: bool) {
+        *self.reach.lock() = Reach { answers, asked: Some(Instant::now()) };
+    }
+
     /// How long ago the catalog was confirmed, if that was recently enough for a default read.
     fn reliable(&self) -> Option<Duration> {
         let age = self.feed.catalog().confirmed()?.elapsed();
@@ -465,4 +543,112 @@ fn is_asked_for<O: Origin>(value: &O::Value, artist: &ArtistKey, version: Versio
 
 const fn from_database<T>(value: Option<T>) -> Read<T> {
     Read { value, tier: Tier::Database, age: Duration::ZERO, stale: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Change, ChangeFollower, Changes};
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::freshness::Bounds;
+
+    const OLD: Version = Version::new(1);
+    const NEW: Version = Version::new(2);
+
+    struct Silent;
+
+    #[async_trait]
+    impl Changes for Silent {
+        async fn since(&self, _: Version, _: u32) -> Result<Vec<Change>, RepositoryError> {
+            Ok(Vec::new())
+        }
+
+        async fn follow(&self) -> Result<Box<dyn ChangeFollower>, RepositoryError> {
+            std::future::pending().await
+        }
+    }
+
+    struct Value(ArtistId, ArtistKey, Version);
+
+    impl Versioned for Value {
+        fn version(&self) -> Version {
+            self.2
+        }
+
+        fn bytes(&self) -> usize {
+            0
+        }
+    }
+
+    /// A shared tier that still has the old value and answers when told to, in front of a store with the new one.
+    struct Lagging(ArtistId, ArtistKey, Arc<Notify>);
+
+    #[async_trait]
+    impl Origin for Lagging {
+        type Value = Value;
+
+        fn has_value(_: Current) -> bool {
+            true
+        }
+
+        fn learn(&self, _: &Feed, _: &Value) {}
+
+        fn artist(value: &Value) -> (ArtistId, &ArtistKey) {
+            (value.0, &value.1)
+        }
+
+        async fn shared(&self, _: &ArtistKey, version: Version) -> Option<Value> {
+            self.2.notified().await;
+            (version == OLD).then(|| Value(self.0, self.1.clone(), OLD))
+        }
+
+        async fn shared_many(&self, _: &[(ArtistKey, Version)]) -> Vec<Option<Value>> {
+            Vec::new()
+        }
+
+        async fn share(&self, _: &[Arc<Value>]) {}
+
+        async fn stored(&self, _: &ArtistKey) -> Result<Option<Value>, RepositoryError> {
+            Ok(Some(Value(self.0, self.1.clone(), NEW)))
+        }
+
+        async fn stored_many(
+            &self,
+            _: &[ArtistKey],
+        ) -> Result<Vec<Option<Value>>, RepositoryError> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// One reader looks up the old version and is held up before it begins its load. Another one looks up the new
+    /// version, and then the load of the first begins and is joined.
+    #[tokio::test(start_paused = true)]
+    async fn a_load_that_began_later_for_an_older_version_is_not_believed() {
+        let artist = ArtistKey::parse("J Dilla").unwrap();
+        let answer = Arc::new(Notify::new());
+        let feed = Feed::start(Arc::new(Silent), Bounds::default());
+        let lagging = Lagging(ArtistId::generate(), artist.clone(), Arc::clone(&answer));
+        let values = Coherent::new(feed, lagging, 0);
+        let looked_at = Instant::now();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let load = |version, decisive| {
+            let (values, artist) = (values.clone(), artist.clone());
+            let need = Need { least: version, decisive, earliest: None };
+            tokio::spawn(async move {
+                let read = values.load(&artist, Route::Tiers, version, Duration::ZERO, need).await;
+                read.unwrap().value.unwrap().version()
+            })
+        };
+
+        let first = load(OLD, looked_at);
+        tokio::task::yield_now().await;
+        let second = load(NEW, looked_at);
+        tokio::task::yield_now().await;
+        answer.notify_one();
+        let first = first.await.unwrap();
+        answer.notify_one();
+
+        assert_eq!((first, second.await.unwrap()), (OLD, NEW));
+    }
 }

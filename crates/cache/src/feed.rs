@@ -1,6 +1,7 @@
 //! How an instance knows what is current: one task follows the store's change feed and keeps the catalog.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -8,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use domain::{Change, ChangeFollower, Changes, RepositoryError};
+use domain::{ArtistKey, ArtistName, Change, ChangeFollower, Changes, RepositoryError};
+use futures::FutureExt;
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -25,6 +27,9 @@ const PAGE: u32 = 10_000;
 
 /// An answer that takes longer is given up, and its connection with it.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a strict read, or a write that only the feed can settle, waits for its round.
+const STRICT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Hints that come faster share a round. Strict reads do not wait for this.
 const SPACING: Duration = Duration::from_millis(2);
@@ -54,6 +59,7 @@ struct Shared {
     ended: watch::Receiver<Ended>,
     wanted: Notify,
     unreachable: AtomicBool,
+    failing: AtomicBool,
     failures: AtomicU64,
     connections: AtomicU64,
     changes: AtomicU64,
@@ -88,6 +94,8 @@ pub struct FeedStatus {
     pub last_round: Duration,
     /// Whether the last round failed because the database did not answer.
     pub unreachable: bool,
+    /// Whether default reads can rely on the catalog at this moment.
+    pub reliable: bool,
     /// The last version applied.
     pub applied: domain::Version,
     /// How many artists the catalog holds.
@@ -107,9 +115,14 @@ pub struct FeedStatus {
 #[error("the change feed is not followed any more")]
 struct Abandoned;
 
+/// The panic itself was told by the hook for panics.
+#[derive(Debug, thiserror::Error)]
+#[error("a round of the change feed panicked")]
+struct Panicked;
+
 /// The store did not answer in time.
 #[derive(Debug, thiserror::Error)]
-#[error("the change feed did not answer within {} s", PATIENCE.as_secs())]
+#[error("the change feed did not answer in time")]
 struct NoAnswer;
 
 impl Feed {
@@ -129,6 +142,7 @@ impl Feed {
             ended,
             wanted: Notify::new(),
             unreachable: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
             failures: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             changes: AtomicU64::new(0),
@@ -161,12 +175,19 @@ impl Feed {
         }
     }
 
+    /// The same, for somebody who cannot wait long.
+    pub(crate) async fn confirm_soon(&self) -> Result<(), RepositoryError> {
+        timeout(STRICT_PATIENCE, self.confirm()).await.map_err(|_| no_answer())?
+    }
+
     /// The feed as it stands.
     #[must_use]
     pub fn status(&self) -> FeedStatus {
         let shared = &self.shared;
+        let age = shared.catalog.confirmed().map(|at| at.elapsed());
         FeedStatus {
-            age: shared.catalog.confirmed().map(|at| at.elapsed()),
+            age,
+            reliable: age.is_some_and(|age| age <= shared.bounds.max_staleness),
             last_round: Duration::from_nanos(shared.last_round_nanos.load(Ordering::Relaxed)),
             unreachable: self.is_unreachable(),
             applied: shared.catalog.applied(),
@@ -188,6 +209,12 @@ impl Feed {
         &self.shared.catalog
     }
 
+    /// The name of an artist as it was first stored, if the catalog has the artist.
+    #[must_use]
+    pub fn name_of(&self, artist: &ArtistKey) -> Option<ArtistName> {
+        self.shared.catalog.name_of(artist)
+    }
+
     /// Stops following. Strict reads fail from now on, and default reads go to the store once the catalog is too old.
     pub fn stop(&self) {
         self.task.0.abort();
@@ -200,7 +227,7 @@ impl Feed {
 
     /// Makes sure that this instance's own writes, which are not in the catalog yet, are seen by its reads from now on.
     pub(crate) async fn settle(&self) {
-        if let Err(error) = self.confirm().await {
+        if let Err(error) = self.confirm_soon().await {
             tracing::warn!(%error, "A write could not be confirmed; reads go to the database until one can");
             self.shared.catalog.distrust();
         }
@@ -228,7 +255,10 @@ async fn follow(shared: Arc<Shared>, changes: Arc<dyn Changes>, end: watch::Send
     let mut pause = FIRST_PAUSE;
     loop {
         let round = shared.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let outcome = shared.round(&mut follower, &*changes).await;
+        let outcome = AssertUnwindSafe(shared.round(&mut follower, &*changes))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(RepositoryError::Internal(Arc::new(Panicked))));
         match &outcome {
             Ok(()) => pause = FIRST_PAUSE,
             Err(error) => tracing::debug!(%error, "The change feed could not be read"),
@@ -318,8 +348,9 @@ impl Shared {
 
     fn note(&self, outcome: &Result<(), RepositoryError>) {
         let unreachable = matches!(outcome, Err(RepositoryError::Unavailable(_)));
-        let was_unreachable = self.unreachable.swap(unreachable, Ordering::Relaxed);
-        match (outcome, was_unreachable) {
+        self.unreachable.store(unreachable, Ordering::Relaxed);
+        let was_failing = self.failing.swap(outcome.is_err(), Ordering::Relaxed);
+        match (outcome, was_failing) {
             (Ok(()), true) => tracing::info!("The change feed is followed again"),
             (Err(error), false) => {
                 tracing::warn!(%error, "The change feed cannot be followed; trying again");

@@ -9,7 +9,6 @@ use std::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
 };
 
 use domain::RepositoryError;
@@ -29,7 +28,7 @@ pub(crate) struct Loads<K, V> {
 }
 
 struct UnderWay<K, V> {
-    loads: Mutex<HashMap<K, Load<V>>>,
+    loads: Mutex<HashMap<K, Listed<V>>>,
     begun: AtomicU64,
 }
 
@@ -55,19 +54,50 @@ impl<V> Clone for Loaded<V> {
 
 type Running<V> = Shared<Pin<Box<dyn Future<Output = Loaded<V>> + Send>>>;
 
-/// A load that is under way, or has ended.
-pub(crate) struct Load<V> {
-    /// When it began: what was committed before is in what it finds.
-    pub(crate) began: Instant,
+/// A load on the list.
+struct Listed<V> {
+    began: Instant,
     number: u64,
     running: Running<V>,
 }
 
-impl<V> Clone for Load<V> {
-    fn clone(&self) -> Self {
-        Self { began: self.began, number: self.number, running: self.running.clone() }
+/// A load that is under way, or has ended, and somebody who wants to know. When this is dropped before the end, a task
+/// goes on with the load.
+pub(crate) struct Load<V: Send + Sync + 'static> {
+    /// When it began: what was committed before is in what it finds.
+    pub(crate) began: Instant,
+    /// Nothing once it has ended.
+    running: Option<Running<V>>,
+}
+
+impl<V: Send + Sync + 'static> Load<V> {
+    /// Waits until the load has ended.
+    pub(crate) async fn outcome(mut self) -> Loaded<V> {
+        let Some(running) = self.running.as_mut() else {
+            return Loaded::Failed(RepositoryError::Internal(Arc::new(Ended)));
+        };
+        let outcome = running.await;
+        self.running = None;
+        outcome
     }
 }
+
+impl<V: Send + Sync + 'static> Drop for Load<V> {
+    fn drop(&mut self) {
+        // Outside of a runtime, at its end, there is nobody left to go on for.
+        if let Some(running) = self.running.take()
+            && running.peek().is_none()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(running);
+        }
+    }
+}
+
+/// The outcome was taken before.
+#[derive(Debug, thiserror::Error)]
+#[error("a load ended before")]
+struct Ended;
 
 /// The load panicked.
 #[derive(Debug, thiserror::Error)]
@@ -81,39 +111,6 @@ impl Panicked {
     }
 }
 
-impl<V: Send + Sync + 'static> Load<V> {
-    /// Waits until the load has ended.
-    pub(crate) fn outcome(self) -> impl Future<Output = Loaded<V>> + Send {
-        Waiting(Some(self.running))
-    }
-}
-
-/// Somebody who waits for a load.
-struct Waiting<V: Send + Sync + 'static>(Option<Running<V>>);
-
-impl<V: Send + Sync + 'static> Future for Waiting<V> {
-    type Output = Loaded<V>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Loaded<V>> {
-        let Some(running) = self.0.as_mut() else { return Poll::Pending };
-        let outcome = std::task::ready!(running.poll_unpin(context));
-        self.0 = None;
-        Poll::Ready(outcome)
-    }
-}
-
-impl<V: Send + Sync + 'static> Drop for Waiting<V> {
-    fn drop(&mut self) {
-        // Outside of a runtime, at its end, there is nobody left to go on for.
-        if let Some(running) = self.0.take()
-            && running.peek().is_none()
-            && let Ok(runtime) = Handle::try_current()
-        {
-            runtime.spawn(running);
-        }
-    }
-}
-
 impl<K, V> Loads<K, V>
 where
     K: Hash + Eq + Clone + Send + 'static,
@@ -124,23 +121,23 @@ where
         Self { under_way: Arc::new(UnderWay { loads, begun: AtomicU64::new(0) }) }
     }
 
-    /// Joins the load of this key if one is under way that will do, or begins one. Returns whether it was joined.
-    ///
-    /// A load that was begun goes on only while somebody waits for its outcome, or has given up waiting.
+    /// Joins the load of this key if one is under way that began at a time that will do, or begins one. Returns whether
+    /// it was joined.
     pub(crate) fn join_or_begin<Work>(
         &self,
         key: &K,
-        will_do: impl FnOnce(&Load<V>) -> bool,
+        will_do: impl FnOnce(Instant) -> bool,
         work: impl FnOnce() -> Work,
     ) -> (Load<V>, bool)
     where
         Work: Future<Output = Loaded<V>> + Send + 'static,
     {
         let mut loads = self.under_way.loads.lock();
-        if let Some(load) = loads.get(key)
-            && will_do(load)
+        if let Some(listed) = loads.get(key)
+            && will_do(listed.began)
         {
-            return (load.clone(), true);
+            let running = Some(listed.running.clone());
+            return (Load { began: listed.began, running }, true);
         }
         let number = self.under_way.begun.fetch_add(1, Ordering::Relaxed);
         let landing =
@@ -154,12 +151,13 @@ where
                 Loaded::Failed(RepositoryError::Internal(Arc::new(Panicked::of(&*panic))))
             })
         };
-        let load = Load { began, number, running: running.boxed().shared() };
-        let replaced = loads.insert(key.clone(), load.clone());
+        let running = running.boxed().shared();
+        let replaced =
+            loads.insert(key.clone(), Listed { began, number, running: running.clone() });
         drop(loads);
         // Perhaps the last to hold it, whose end takes the same lock.
         drop(replaced);
-        (load, false)
+        (Load { began, running: Some(running) }, false)
     }
 }
 

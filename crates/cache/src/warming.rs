@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use domain::ArtistKey;
 use tokio::{
     task::AbortHandle,
     time::{MissedTickBehavior, interval, sleep},
@@ -9,11 +10,14 @@ use tokio::{
 
 use crate::{
     freshness::Freshness,
-    style_profiles::{CachedStyleProfiles, Representation},
+    style_profiles::{CachedStyleProfiles, Representation, shared::SharedProfiles},
 };
 
 /// How many profiles are fetched at once.
 const BATCH: usize = 50;
+
+/// How often the shared tier is asked what to warm, a second apart.
+const ATTEMPTS: usize = 5;
 
 /// How often reads are told to the shared tier.
 const NOTING: Duration = Duration::from_secs(30);
@@ -70,10 +74,10 @@ async fn warm<R: Representation>(profiles: &CachedStyleProfiles<R>, settings: Wa
     while profiles.feed().confirm().await.is_err() {
         sleep(Duration::from_secs(1)).await;
     }
-    let artists = shared.most_read(settings.profiles).await;
-    if artists.is_empty() {
+    let Some(artists) = most_read(shared.as_ref(), settings.profiles).await else {
+        tracing::info!("Nothing is known of what was read before, so nothing is warmed");
         return;
-    }
+    };
     tracing::info!(profiles = artists.len(), "Warming the cache");
     let batch_time = Duration::from_secs(1).mul_f64(
         f64::from(u32::try_from(BATCH).unwrap_or(u32::MAX)) / f64::from(settings.per_second.get()),
@@ -97,6 +101,18 @@ async fn warm<R: Representation>(profiles: &CachedStyleProfiles<R>, settings: Wa
         }
     }
     tracing::info!(warmed, "The cache is warm");
+}
+
+/// Asks several times, since a shared tier that does not answer yet says the same as one that knows nothing.
+async fn most_read(shared: &dyn SharedProfiles, limit: usize) -> Option<Vec<ArtistKey>> {
+    for _ in 0..ATTEMPTS {
+        let artists = shared.most_read(limit).await;
+        if !artists.is_empty() {
+            return Some(artists);
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    None
 }
 
 async fn note_reads<R: Representation>(profiles: &CachedStyleProfiles<R>) {

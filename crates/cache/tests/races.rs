@@ -592,6 +592,150 @@ async fn the_feed_recovers_and_says_how_it_stands() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_only_the_feed_could_tell_is_seen_though_it_cannot() {
+    struct Loader(Arc<Scripted>);
+    #[async_trait::async_trait]
+    impl BulkLoad for Loader {
+        async fn load(&self, _: Vec<ProfileRecord>) -> Result<domain::BulkCounts, RepositoryError> {
+            self.0.commit("J Dilla", "loaded");
+            Ok(domain::BulkCounts::default())
+        }
+
+        async fn finish(&self) -> Result<(), RepositoryError> {
+            Ok(())
+        }
+    }
+    let store = Scripted::new();
+    store.commit("J Dilla", "before");
+    let bounds = Bounds { max_stale_if_error: Duration::ZERO, ..Bounds::default() };
+    let instance = Instance::with(&store, None, bounds).await;
+    store.feed_away.store(true, Ordering::SeqCst);
+    instance.feed.confirm().await.unwrap_err();
+    advance(Duration::from_millis(1_500)).await;
+    store.finds.close();
+    let early = instance.reading("J Dilla");
+    store.finds.reached_by(1).await;
+
+    let loader = CachedBulkLoad::new(Arc::new(Loader(Arc::clone(&store))), instance.feed.clone());
+    loader.load(Vec::new()).await.unwrap();
+    let late = instance.reading("J Dilla");
+    tokio::task::yield_now().await;
+    store.finds.open();
+
+    assert_eq!(early.await.unwrap().text.as_deref(), Some("before"));
+    assert_eq!(late.await.unwrap().text.as_deref(), Some("loaded"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_is_cut_off_alone_does_not_make_the_database_stale() {
+    let store = Scripted::new();
+    store.commit("J Dilla", "old");
+    let instance = Instance::on(&store).await;
+    instance.read("J Dilla").await;
+    store.feed_away.store(true, Ordering::SeqCst);
+    instance.feed.confirm().await.unwrap_err();
+    store.commit("J Dilla", "new");
+    advance(Duration::from_mins(5)).await;
+
+    let one = instance.read("J Dilla").await;
+    let another = instance.read("J Dilla").await;
+    let many = instance.profiles.find_many(&[key("J Dilla")]).await.unwrap();
+
+    assert_eq!(one, Answer::fresh("new", Tier::Database));
+    assert_eq!(another, Answer::fresh("new", Tier::Database));
+    assert!(many.iter().flatten().all(|it| it.text_description.as_str() == "new"));
+    assert!(!instance.feed.status().reliable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_goes_on_after_a_panic() {
+    let store = Scripted::new();
+    store.commit("J Dilla", "one");
+    let instance = Instance::on(&store).await;
+
+    store.feed_panics.store(true, Ordering::SeqCst);
+    instance.feed.confirm().await.ok();
+    store.commit("J Dilla", "two");
+
+    assert_eq!(instance.strict("J Dilla").await.text.as_deref(), Some("two"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_are_not_held_up_by_a_database_that_hangs() {
+    let store = Scripted::new();
+    let shelf = Arc::new(Shelf::default());
+    store.commit("In Memory", "kept");
+    let shared = store.commit("In Redis", "shared");
+    let instance = Instance::with(&store, Some(&shelf), Bounds::default()).await;
+    instance.read("In Memory").await;
+    shelf.kept.lock().insert(key("In Redis"), shared.as_ref().clone());
+    shelf.questions.store(0, Ordering::SeqCst);
+    store.rounds.close();
+    store.finds.close();
+    advance(Duration::from_millis(1_300)).await;
+
+    let asked = Instant::now();
+    let artists = ["In Redis", "In Memory", "Nobody"].map(key);
+    let reads = instance.profiles.read_many(&artists, Freshness::Default).await.unwrap();
+
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert!(reads.iter().all(|read| read.stale));
+    let texts: Vec<_> = reads.into_iter().map(|read| Answer::of(read).text).collect();
+    assert_eq!(texts, [Some("shared".to_owned()), Some("kept".to_owned()), None]);
+    assert_eq!(shelf.questions.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_read_does_not_wait_long_for_a_database_that_hangs() {
+    let store = Scripted::new();
+    let instance = Instance::on(&store).await;
+    store.rounds.close();
+    store.rounds.reached_by(1).await;
+
+    let asked = Instant::now();
+    let refused = instance.profiles.read(&key("J Dilla"), Freshness::Strict).await;
+
+    assert!(matches!(refused, Err(RepositoryError::Unavailable(_))), "{refused:?}");
+    assert!(asked.elapsed() <= Duration::from_secs(6), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_a_shared_value_is_that_of_the_catalog() {
+    let store = Scripted::new();
+    let shelf = Arc::new(Shelf::default());
+    let kept = store.commit("J Dilla", "one");
+    let bounds = Bounds { max_staleness: Duration::from_mins(1), ..Bounds::default() };
+    let instance = Instance::with(&store, Some(&shelf), bounds).await;
+    shelf.kept.lock().insert(key("J Dilla"), kept.as_ref().clone());
+    store.rounds.close();
+    store.rounds.reached_by(1).await;
+    advance(Duration::from_secs(20)).await;
+
+    let read = instance.profiles.read(&key("J Dilla"), Freshness::Default).await.unwrap();
+
+    assert_eq!(read.tier, Tier::Shared);
+    assert!(Duration::from_secs(20) <= read.age, "{:?}", read.age);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_that_hangs_is_not_joined_for_ever() {
+    let store = Scripted::new();
+    store.commit("J Dilla", "one");
+    let instance = Instance::on(&store).await;
+    store.finds.close();
+    let hanging = instance.reading("J Dilla");
+    store.finds.reached_by(1).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    let later = instance.reading("J Dilla");
+    store.finds.reached_by(2).await;
+    store.finds.open();
+
+    assert_eq!(hanging.await.unwrap().text.as_deref(), Some("one"));
+    assert_eq!(later.await.unwrap().text.as_deref(), Some("one"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_waits_for_a_feed_that_is_not_followed_any_more() {
     let store = Scripted::new();
     let instance = Instance::on(&store).await;

@@ -270,3 +270,42 @@ async fn refuses_keys_that_are_none() {
     assert!(values.set("", version(1), String::new()).await.is_err());
     assert!(values.remove("").await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_batch_does_not_fail_whoever_comes_later() {
+    let values = values();
+    let wanted = [("a", version(1)), ("b", version(1))];
+
+    let failed = values.find_many(&wanted, |_| ready(Err(RepositoryError::Conflict))).await;
+    tokio::task::yield_now().await;
+
+    assert!(failed.is_err(), "{failed:?}");
+    for key in ["a", "b"] {
+        let found = values.find(key, version(1), || ready(text(key))).await.unwrap();
+        assert_eq!(found.as_deref().map(String::as_str), Some(key));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_batch_leaves_nothing_behind() {
+    let values = ReadThrough::<String>::in_process(0);
+    let batch = tokio::spawn({
+        let values = values.clone();
+        async move {
+            let wanted = [("a", version(1)), ("b", version(1))];
+            let slowly = |names: Vec<_>| async move {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                Ok(names.iter().map(|_| None).collect())
+            };
+            values.find_many(&wanted, slowly).await.map(drop)
+        }
+    });
+    tokio::task::yield_now().await;
+
+    batch.abort();
+    batch.await.unwrap_err();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let found = values.find("b", version(1), || ready(text("new"))).await.unwrap();
+    assert_eq!(found.as_deref().map(String::as_str), Some("new"));
+}

@@ -76,6 +76,8 @@ fn bounds(version: Version, limit: u32) -> (i64, i64) {
 }
 
 /// Reads a row of [`SINCE`]. A removed artist has no identity, and its key for a name.
+///
+/// A name that is none stops nobody from hearing of all the others.
 fn change(
     version: i64,
     name: &str,
@@ -83,15 +85,19 @@ fn change(
     has_profile: bool,
 ) -> Result<Change, Failure> {
     let version = stored_version(version)?;
-    match id {
-        Some(id) => Ok(Change::Present {
+    let named = match id {
+        Some(id) => artist_name(name).map(|artist| Change::Present {
             version,
             id: ArtistId::from_uuid(id),
-            artist: artist_name(name)?,
+            artist,
             has_profile,
         }),
-        None => {
-            Ok(Change::Removed { version, key: ArtistKey::parse(name).map_err(Failure::corrupt)? })
-        }
-    }
+        None => ArtistKey::parse(name)
+            .map(|key| Change::Removed { version, key })
+            .map_err(Failure::corrupt),
+    };
+    Ok(named.unwrap_or_else(|error| {
+        tracing::warn!(%error, version = version.number(), "An artist has a name that is none");
+        Change::Unnamed { version }
+    }))
 }

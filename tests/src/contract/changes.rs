@@ -80,6 +80,7 @@ pub async fn tells_the_latest_state_in_order(fixture: &impl Fixture) -> anyhow::
             Change::Present { artist, has_profile: true, .. } => format!("{artist} with profile"),
             Change::Present { artist, has_profile: false, .. } => artist.to_string(),
             Change::Removed { key, .. } => format!("no {key}"),
+            Change::Unnamed { .. } => "unnamed".to_owned(),
         })
         .collect();
     ensure!(
@@ -125,10 +126,39 @@ pub async fn counts_edits_by_hand(fixture: &impl Fixture) -> anyhow::Result<()> 
             .map(|change| match change {
                 Change::Present { artist, has_profile, .. } => format!("{artist} {has_profile}"),
                 Change::Removed { key, .. } => format!("removed {key}"),
+                Change::Unnamed { .. } => "unnamed".to_owned(),
             })
             .collect();
         ensure!(told == [expected], "{edit}: {told:?}");
     }
+    Ok(())
+}
+
+/// A person may write what is no name. The feed says that there is something and goes on.
+pub async fn a_name_that_is_none_hides_no_other(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    for name in ["J Dilla", "Tony Allen"] {
+        store.artists().find_or_create(&given::name(name)?).await?;
+    }
+    let before = latest(&*store.changes()).await?;
+
+    fixture
+        .by_hand(
+            "UPDATE artists SET name = 'By\u{7}Hand', name_key = 'by\u{7}hand' WHERE name_key = 'j dilla'",
+        )
+        .await?;
+    fixture
+        .by_hand("UPDATE artists SET confidence_score = 0.5 WHERE name_key = 'tony allen'")
+        .await?;
+    let told = all_since(&*store.changes(), before).await?;
+
+    ensure!(
+        matches!(
+            told.as_slice(),
+            [Change::Removed { .. }, Change::Unnamed { .. }, Change::Present { .. }]
+        ),
+        "{told:?}"
+    );
     Ok(())
 }
 
@@ -172,6 +202,7 @@ pub async fn commit_order_is_version_order(fixture: &impl Fixture) -> anyhow::Re
                         Change::Removed { key, .. } => {
                             state.remove(key.as_str());
                         }
+                        Change::Unnamed { .. } => {}
                     }
                 }
                 if last_round {

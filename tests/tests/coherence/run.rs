@@ -96,11 +96,10 @@ impl Run<'_> {
 
         let Told { operations, failures } = callers.finish().await;
         let took = began.elapsed();
-        world.ledger.rest().await?;
-        let mut settled = Vec::new();
-        for key in 0..KEYS {
-            settled.push(settle(world, instances, key, watch).await?);
-        }
+        let (settled, unsettled) = match settled(world, instances, watch).await {
+            Ok(settled) => (settled, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         let ledger = world.ledger.entries().await?;
         let committed = ledger.len();
         let history = History { operations, settled, ledger: Some(ledger) };
@@ -119,8 +118,25 @@ impl Run<'_> {
         for (why, count) in &failures {
             tell(&format!("{count:>9} failed: {why}\n"))?;
         }
-        Ok((report, failures))
+        match unsettled {
+            Some(error) => Err(error),
+            None => Ok((report, failures)),
+        }
     }
+}
+
+/// What every key holds when nothing happens any more.
+async fn settled(
+    world: &World,
+    instances: &[Arc<dyn Instance>],
+    watch: Stopwatch,
+) -> anyhow::Result<Vec<Settled>> {
+    world.ledger.rest().await?;
+    let mut settled = Vec::new();
+    for key in 0..KEYS {
+        settled.push(settle(world, instances, key, watch).await?);
+    }
+    Ok(settled)
 }
 
 /// What a key holds at the end, by the database and by everybody.

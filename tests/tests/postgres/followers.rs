@@ -187,7 +187,9 @@ async fn carry(
     let answers = tokio::spawn(async move {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
-            if !*hears.borrow() && to_client.write_all(&bytes[..count]).await.is_err() {
+            if !*hears.borrow()
+                && to_client.write_all(bytes.get(..count).unwrap_or_default()).await.is_err()
+            {
                 break;
             }
         }
@@ -196,7 +198,7 @@ async fn carry(
     let mut bytes = [0; 4096];
     while let count @ 1.. = from_client.read(&mut bytes).await? {
         if !*silent.borrow() {
-            to_server.write_all(&bytes[..count]).await?;
+            to_server.write_all(bytes.get(..count).unwrap_or_default()).await?;
         }
     }
     answers.abort();

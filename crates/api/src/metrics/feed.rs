@@ -61,6 +61,7 @@ impl FeedMetrics {
             age,
             last_round,
             unreachable,
+            reliable: _,
             applied: _,
             artists,
             rounds,

@@ -31,7 +31,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     tag = "operations",
     responses(
-        (status = OK, description = "It can work, perhaps without Redis", body = HealthView),
+        (status = OK, description = "It can work, perhaps without Redis or slower", body = HealthView),
         (status = SERVICE_UNAVAILABLE, description = "It cannot", body = HealthView),
         BadQuery,
     ),
@@ -181,7 +181,8 @@ struct RedisView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FeedHealth)]
 struct FeedView {
-    /// `ok`, `loading` (before the catalog is complete for the first time) or `unavailable`.
+    /// `ok`, `loading` (before the catalog is complete for the first time), `late` (reads go to the database) or
+    /// `unavailable`.
     #[schema(value_type = String)]
     state: &'static str,
     /// Milliseconds since the catalog was known to be complete; null before.
@@ -208,8 +209,9 @@ impl HealthView {
     async fn of(state: &State) -> Self {
         let (latency, redis) = tokio::join!(state.probe(), RedisView::of(state.redis()));
         let database = if latency.is_some() { Status::Ok } else { Status::Unavailable };
+        let feed = FeedView::from(state.feed_status());
         let status = match database {
-            Status::Ok if redis.is_wanting() => Status::Degraded,
+            Status::Ok if redis.is_wanting() || feed.is_wanting() => Status::Degraded,
             database => database,
         };
         let latency_us = latency.map(micros);
@@ -218,7 +220,7 @@ impl HealthView {
             version: env!("CARGO_PKG_VERSION"),
             database: DatabaseView { state: database, backend: state.backend(), latency_us },
             redis,
-            feed: state.feed_status().into(),
+            feed,
             pool: state.connections().into(),
         }
     }
@@ -245,12 +247,20 @@ impl RedisView {
     }
 }
 
+impl FeedView {
+    /// Whether the caches are of less use than they should be.
+    fn is_wanting(&self) -> bool {
+        matches!(self.state, "late" | "unavailable")
+    }
+}
+
 impl From<FeedStatus> for FeedView {
     fn from(status: FeedStatus) -> Self {
-        let FeedStatus { age, last_round, unreachable, artists, .. } = status;
+        let FeedStatus { age, last_round, unreachable, reliable, artists, .. } = status;
         let state = match age {
             _ if unreachable => "unavailable",
-            Some(_) => "ok",
+            Some(_) if reliable => "ok",
+            Some(_) => "late",
             None => "loading",
         };
         Self {

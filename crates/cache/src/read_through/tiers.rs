@@ -45,7 +45,7 @@ impl<T: Send + Sync + 'static> Versioned for Entry<T> {
 }
 
 /// A value in memory, or the load that finds it.
-pub(super) enum Answer<T> {
+pub(super) enum Answer<T: Send + Sync + 'static> {
     AtHand(Arc<Entry<T>>),
     UnderWay(Load<Entry<T>>),
 }

@@ -24,11 +24,13 @@ pub(crate) struct Gate {
     waiting: watch::Sender<usize>,
 }
 
-impl Gate {
-    fn new() -> Self {
+impl Default for Gate {
+    fn default() -> Self {
         Self { open: watch::Sender::new(true), waiting: watch::Sender::new(0) }
     }
+}
 
+impl Gate {
     pub(crate) fn close(&self) {
         self.open.send_replace(false);
     }
@@ -82,6 +84,9 @@ pub(crate) struct Scripted {
     /// Where saves wait, after their commit.
     pub(crate) saves: Gate,
     pub(crate) unreachable: AtomicBool,
+    /// Only the feed cannot reach the store.
+    pub(crate) feed_away: AtomicBool,
+    pub(crate) feed_panics: AtomicBool,
     pub(crate) panics: AtomicBool,
     pub(crate) loads: AtomicUsize,
     pub(crate) batches: AtomicUsize,
@@ -97,10 +102,12 @@ impl Scripted {
         Arc::new(Self {
             rows: Mutex::default(),
             changed: Notify::new(),
-            finds: Gate::new(),
-            rounds: Gate::new(),
-            saves: Gate::new(),
+            finds: Gate::default(),
+            rounds: Gate::default(),
+            saves: Gate::default(),
             unreachable: AtomicBool::new(false),
+            feed_away: AtomicBool::new(false),
+            feed_panics: AtomicBool::new(false),
             panics: AtomicBool::new(false),
             loads: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
@@ -166,6 +173,14 @@ impl Scripted {
         Ok(())
     }
 
+    fn feed_answer(&self) -> Result<(), RepositoryError> {
+        assert!(!self.feed_panics.swap(false, Ordering::SeqCst), "the test says so");
+        if self.feed_away.load(Ordering::SeqCst) {
+            return Err(RepositoryError::Unavailable(Arc::new(Away)));
+        }
+        self.answer()
+    }
+
     fn changes_since(&self, version: Version, limit: u32) -> Vec<Change> {
         let rows = self.rows.lock();
         let mut changes = BTreeMap::new();
@@ -201,10 +216,14 @@ impl StyleProfiles for Scripted {
         artists: &[ArtistKey],
     ) -> Result<Vec<Option<Arc<StyleProfile>>>, RepositoryError> {
         self.batches.fetch_add(1, Ordering::SeqCst);
+        let found: Vec<_> = {
+            let rows = self.rows.lock();
+            let found = |artist| rows.artists.get(artist).and_then(|row: &Row| row.profile.clone());
+            artists.iter().map(found).collect()
+        };
+        self.finds.pass().await;
         self.answer()?;
-        let rows = self.rows.lock();
-        let found = |artist| rows.artists.get(artist).and_then(|row: &Row| row.profile.clone());
-        Ok(artists.iter().map(found).collect())
+        Ok(found)
     }
 
     async fn save(
@@ -274,12 +293,12 @@ pub(crate) struct Told(pub(crate) Arc<Scripted>);
 #[async_trait]
 impl Changes for Told {
     async fn since(&self, version: Version, limit: u32) -> Result<Vec<Change>, RepositoryError> {
-        self.0.answer()?;
+        self.0.feed_answer()?;
         Ok(self.0.changes_since(version, limit))
     }
 
     async fn follow(&self) -> Result<Box<dyn ChangeFollower>, RepositoryError> {
-        self.0.answer()?;
+        self.0.feed_answer()?;
         Ok(Box::new(Self(Arc::clone(&self.0))))
     }
 }
@@ -294,7 +313,7 @@ impl ChangeFollower for Told {
         self.0.questions.fetch_add(1, Ordering::SeqCst);
         let changes = self.0.changes_since(version, limit);
         self.0.rounds.pass().await;
-        self.0.answer()?;
+        self.0.feed_answer()?;
         Ok(changes)
     }
 
@@ -310,13 +329,17 @@ pub(crate) struct Shelf {
     pub(crate) kept: Mutex<HashMap<ArtistKey, StyleProfile>>,
     pub(crate) questions: AtomicUsize,
     pub(crate) puts: AtomicUsize,
+    /// Where questions for one profile wait, after they have been answered.
+    pub(crate) finds: Gate,
 }
 
 #[async_trait]
 impl SharedProfiles for Shelf {
     async fn find(&self, artist: &ArtistKey, _: Version) -> Option<StyleProfile> {
         self.questions.fetch_add(1, Ordering::SeqCst);
-        self.kept.lock().get(artist).cloned()
+        let found = self.kept.lock().get(artist).cloned();
+        self.finds.pass().await;
+        found
     }
 
     async fn find_many(&self, artists: &[(ArtistKey, Version)]) -> Vec<Option<StyleProfile>> {

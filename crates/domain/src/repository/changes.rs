@@ -53,6 +53,11 @@ pub enum Change {
         /// What the artist was found by.
         key: ArtistKey,
     },
+    /// An artist, stored or gone, whose name is none, because somebody wrote it by hand. No key leads to it.
+    Unnamed {
+        /// The change's place in the order of all changes.
+        version: Version,
+    },
 }
 
 impl Change {
@@ -60,7 +65,9 @@ impl Change {
     #[must_use]
     pub const fn version(&self) -> Version {
         match self {
-            Self::Present { version, .. } | Self::Removed { version, .. } => *version,
+            Self::Present { version, .. }
+            | Self::Removed { version, .. }
+            | Self::Unnamed { version } => *version,
         }
     }
 }

@@ -110,13 +110,14 @@ impl Line {
             .max_lifetime(None)
             .idle_timeout(None)
             .connect_lazy_with(server);
-        let never_run =
-            runtime::Builder::new_current_thread().build().map_err(Failure::unavailable)?;
         let mut listener = PgListener::connect_with(&pool).await?;
         // Or it would connect again before it tells that it was cut off.
         listener.eager_reconnect(false);
         listener.ignore_pool_close_event(true);
 
+        // Nothing is waited for while it has no owner: dropped elsewhere than in `Line::drop` it panics.
+        let never_run =
+            runtime::Builder::new_current_thread().build().map_err(Failure::unavailable)?;
         let mut line = Self { listener: Some(listener), never_run: Some(never_run) };
         line.listener()?.listen(CHANNEL).await?;
         Ok(line)
