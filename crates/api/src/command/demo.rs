@@ -68,12 +68,14 @@ impl DemoArguments {
         let mut interrupts = interrupts().map_err(ServeError::Signals)?;
         let folder = TempDir::with_prefix("groovebase-demo-").map_err(DemoError::Folder)?;
         let store = open_store(&database(&settings.database, folder.path())).await?;
+        let loaded = load(&store).await?;
         let service = StateSettings {
             body_limit_bytes: settings.http.http_body_limit_bytes.get(),
             ..StateSettings::default()
         };
-        let state = web::Data::new(State::new(store.clone(), service));
-        let done = self.present(settings, &store, &state, &mut interrupts, output).await;
+        // After the load, which is not the service's own and would be seen a moment later.
+        let state = web::Data::new(State::new(store, service));
+        let done = self.present(settings, loaded, &state, &mut interrupts, output).await;
         state.close().await;
         folder.close().map_err(DemoError::Folder)?;
         done
@@ -82,12 +84,11 @@ impl DemoArguments {
     async fn present(
         &self,
         settings: &Settings,
-        store: &Store,
+        (artists, took): (u64, Duration),
         state: &web::Data<State>,
         interrupts: &mut (impl Stream<Item = ()> + Unpin),
         output: &mut (dyn Write + Send),
     ) -> Result<(), DemoError> {
-        let (artists, took) = load(store).await?;
         let (server, address) = listen(&settings.http, state)?;
         let handle = server.handle();
         let serving = tokio::spawn(server);

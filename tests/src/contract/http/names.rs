@@ -103,7 +103,9 @@ pub async fn by_import(service: &Service) -> anyhow::Result<()> {
     report.outcome?;
     ensure!(report.counts.created == names().len() as u64, "{:?}", report.counts);
     for name in names() {
-        let profile = service.ask(200, Request::get(artist(&name, "/profile"))).await?;
+        // The import was not this instance's own.
+        let request = Request::get(artist(&name, "/profile")).with("cache-control", "no-cache");
+        let profile = service.ask(200, request).await?;
         ensure_same(&profile.at("/artist")?, &json!(name.trim()))?;
         let replaced = Request::put(artist(&name, "/profile"), body::profile());
         service.ask(200, replaced).await?;
