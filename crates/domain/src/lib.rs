@@ -8,6 +8,7 @@ mod json;
 mod limit;
 mod repository;
 mod research_source;
+mod similarity;
 mod style_profile;
 mod text;
 mod timestamp;
@@ -29,10 +30,15 @@ pub use repository::{
     ArtistFilter, Artists, BulkCounts, BulkLoad, Change, ChangeFollower, Changes, Exactness,
     Expected, FoundArtist, Generations, HistoryPage, Neighbour, Neighbours, ProfileRecord,
     RepositoryError, ResearchSources, SavedProfile, SearchMode, SimilarArtists, StyleProfiles,
+    StyleVector, StyleVectors, VectorChange,
 };
 pub use research_source::{
     InvalidResearchSource, NewResearchSource, ResearchSource, ResearchSourceId, SourceLocation,
     SourceType, UnknownSourceType,
+};
+pub use similarity::{
+    Engine, FeelParameter, FeelRange, InvalidFeelRange, Metric, Search, SearchFilter,
+    UnknownEngine, UnknownFeelParameter, UnknownMetric, direction,
 };
 pub use style_profile::{
     Confidence, DrumFeel, Embedding, InvalidConfidence, InvalidEmbedding,

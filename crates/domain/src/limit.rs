@@ -1,7 +1,7 @@
 //! How many results a caller wants.
 
 /// A count of wanted results, 1 to `MAX`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limit<const MAX: u16>(u16);
 
 impl<const MAX: u16> Limit<MAX> {

@@ -7,6 +7,7 @@ mod generations;
 mod research_sources;
 mod similar_artists;
 mod style_profiles;
+mod style_vectors;
 
 use std::{error::Error, sync::Arc};
 
@@ -19,6 +20,7 @@ pub use generations::{Generations, HistoryPage};
 pub use research_sources::ResearchSources;
 pub use similar_artists::{Exactness, Neighbour, Neighbours, SearchMode, SimilarArtists};
 pub use style_profiles::{Expected, SavedProfile, StyleProfiles};
+pub use style_vectors::{StyleVector, StyleVectors, VectorChange};
 
 /// Why a store could not answer. Exhaustive on purpose: callers decide by variant.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -9,8 +9,7 @@ use std::cmp::Ordering;
 
 use async_trait::async_trait;
 use domain::{
-    ArtistId, ArtistName, Embedding, Exactness, Limit, Neighbour, Neighbours, RepositoryError,
-    SimilarArtists, Version,
+    ArtistName, Exactness, Neighbour, Neighbours, RepositoryError, Search, SimilarArtists, Version,
 };
 use sea_orm::{
     ConnectionTrait, EntityTrait, QuerySelect,
@@ -29,37 +28,36 @@ pub(crate) struct SeaSimilarArtists(pub(crate) Store);
 
 #[async_trait]
 impl SimilarArtists for SeaSimilarArtists {
-    async fn nearest(
-        &self,
-        target: &Embedding,
-        except: Option<ArtistId>,
-        limit: Limit<20>,
-    ) -> Result<Neighbours, RepositoryError> {
+    async fn nearest(&self, search: &Search) -> Result<Neighbours, RepositoryError> {
         self.0
             .retry(|| async {
                 let as_of = latest_version(self.0.database()).await?;
                 let found = match self.0.backend() {
                     #[cfg(feature = "postgres")]
-                    Backend::Postgres => {
-                        postgres::nearest(self.0.database(), target, except, limit).await?
-                    }
+                    Backend::Postgres => postgres::nearest(self.0.database(), search).await?,
                     #[cfg(feature = "sqlite")]
-                    Backend::Sqlite => {
-                        sqlite::nearest(self.0.database(), target, except, limit).await?
-                    }
+                    Backend::Sqlite => sqlite::nearest(self.0.database(), search).await?,
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
                     _ => return Err(RepositoryError::Conflict.into()),
                 };
                 let Found { mut candidates, mode, compared } = found;
                 candidates.sort_by(closest_first);
-                candidates.truncate(limit.get().into());
+                candidates.truncate(search.limit.get().into());
                 let neighbours = candidates
                     .into_iter()
-                    .map(|Candidate { similarity, artist }| Neighbour { artist, similarity })
+                    .map(|Candidate { similarity, artist }| Neighbour { artist, score: similarity })
                     .collect();
                 Ok(Neighbours { neighbours, exactness: Exactness { mode, compared, as_of } })
             })
             .await
+    }
+
+    async fn nearest_many(&self, searches: &[Search]) -> Result<Vec<Neighbours>, RepositoryError> {
+        let mut answers = Vec::with_capacity(searches.len());
+        for search in searches {
+            answers.push(self.nearest(search).await?);
+        }
+        Ok(answers)
     }
 }
 

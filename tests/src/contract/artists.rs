@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Context, ensure};
-use domain::{ArtistFilter, Expected, Limit, ResearchStatus, SearchText, SourceType};
+use domain::{ArtistFilter, Expected, Limit, ResearchStatus, Search, SearchText, SourceType};
 
 use crate::{fixture::Fixture, given};
 
@@ -180,8 +180,10 @@ pub async fn removes_all_but_the_account(fixture: &impl Fixture) -> anyhow::Resu
             .items
             .is_empty()
     );
-    let nearest =
-        store.similar_artists().nearest(&given::embedding(1)?, None, Limit::LARGEST).await?;
+    let nearest = store
+        .similar_artists()
+        .nearest(&Search::around(given::embedding(1)?, Limit::LARGEST))
+        .await?;
     ensure!(nearest.neighbours.is_empty());
     let id = recorded.first().context("recorded")?.id;
     let kept = store.generations().find(id).await?.context("kept")?;

@@ -1,12 +1,19 @@
 //! Similar artists: the same order as comparing all of them in double precision.
 
 use anyhow::{Context, ensure};
-use domain::{Embedding, Expected, Limit, NewStyleProfile, SearchMode};
+use domain::{ArtistName, Embedding, Expected, Limit, NewStyleProfile, Search, SearchMode};
 
 use crate::{fixture::Fixture, given};
 
 fn with_embedding(artist: &str, embedding: Embedding) -> anyhow::Result<NewStyleProfile> {
     Ok(NewStyleProfile { embedding: Some(embedding), ..given::profile(artist, artist)? })
+}
+
+fn around(target: &Embedding, except: Option<&ArtistName>, limit: Limit<20>) -> Search {
+    Search {
+        except: except.into_iter().map(|artist| artist.key().clone()).collect(),
+        ..Search::around(target.clone(), limit)
+    }
 }
 
 /// The oracle: cosine by its definition.
@@ -34,7 +41,7 @@ pub async fn agrees_with_brute_force(fixture: &impl Fixture) -> anyhow::Result<(
         let embedding = target.embedding.as_ref().context("saved with one")?;
         let answer = store
             .similar_artists()
-            .nearest(embedding, Some(target.artist_id), Limit::new(20)?)
+            .nearest(&around(embedding, Some(&target.artist), Limit::new(20)?))
             .await?;
 
         let mut expected: Vec<(f64, &str)> = stored
@@ -48,7 +55,7 @@ pub async fn agrees_with_brute_force(fixture: &impl Fixture) -> anyhow::Result<(
         ensure!(answer.neighbours.len() == 20);
         for (found, (similarity, key)) in answer.neighbours.iter().zip(expected) {
             ensure!(found.artist.key().as_str() == key, "{found:?} instead of {key}");
-            ensure!((found.similarity - similarity).abs() < 1e-12, "{found:?} {similarity}");
+            ensure!((found.score - similarity).abs() < 1e-12, "{found:?} {similarity}");
         }
         ensure!(answer.exactness.mode == SearchMode::Exact && answer.exactness.compared == 200);
         let latest = stored.last().context("saved")?.version;
@@ -73,23 +80,25 @@ pub async fn twins_are_ordered_by_key_and_self_is_left_out(
     }
     let own = store.style_profiles().find(&given::key("twin 03")?).await?.context("saved")?;
 
-    let answer =
-        store.similar_artists().nearest(&embedding, Some(own.artist_id), Limit::new(5)?).await?;
+    let answer = store
+        .similar_artists()
+        .nearest(&around(&embedding, Some(&own.artist), Limit::new(5)?))
+        .await?;
 
     let found: Vec<&str> =
         answer.neighbours.iter().map(|neighbour| neighbour.artist.as_str()).collect();
     ensure!(found == ["twin 00", "twin 01", "twin 02", "twin 04", "twin 05"], "{found:?}");
-    ensure!(answer.neighbours.iter().all(|neighbour| (neighbour.similarity - 1.0).abs() < 1e-12));
+    ensure!(answer.neighbours.iter().all(|neighbour| (neighbour.score - 1.0).abs() < 1e-12));
     Ok(())
 }
 
 /// As many as exist, also when that is none.
 pub async fn answers_from_none_and_few(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
-    let nearest = async |except| {
+    let nearest = async |except: Option<&ArtistName>| {
         store
             .similar_artists()
-            .nearest(&given::embedding(1)?, except, Limit::LARGEST)
+            .nearest(&around(&given::embedding(1)?, except, Limit::LARGEST))
             .await
             .map_err(anyhow::Error::from)
     };
@@ -101,11 +110,11 @@ pub async fn answers_from_none_and_few(fixture: &impl Fixture) -> anyhow::Result
         .await?
         .profile;
     ensure!(nearest(None).await?.neighbours.len() == 1);
-    ensure!(nearest(Some(only.artist_id)).await?.neighbours.is_empty());
+    ensure!(nearest(Some(&only.artist)).await?.neighbours.is_empty());
     store.style_profiles().save(&given::profile("Tony Allen", "rolling")?, Expected::Any).await?;
     store.artists().find_or_create(&given::name("Pending")?).await?;
     ensure!(nearest(None).await?.neighbours.len() == 2);
-    ensure!(nearest(Some(only.artist_id)).await?.neighbours.len() == 1);
+    ensure!(nearest(Some(&only.artist)).await?.neighbours.len() == 1);
     Ok(())
 }
 
@@ -129,8 +138,8 @@ pub async fn never_tears_a_vector_under_writes(fixture: &impl Fixture) -> anyhow
     });
 
     while !writer.is_finished() {
-        let answer = store.similar_artists().nearest(&one, None, Limit::new(1)?).await?;
-        let similarity = answer.neighbours.first().context("always there")?.similarity;
+        let answer = store.similar_artists().nearest(&around(&one, None, Limit::new(1)?)).await?;
+        let similarity = answer.neighbours.first().context("always there")?.score;
         let whole = (similarity - 1.0).abs() < 1e-9 || (similarity - between).abs() < 1e-9;
         ensure!(whole, "{similarity} is neither 1 nor {between}");
     }

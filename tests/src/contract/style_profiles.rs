@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Context, ensure};
 use domain::{
-    Confidence, Expected, JsonArray, NewStyleProfile, RepositoryError, ResearchStatus,
+    Confidence, Expected, JsonArray, NewStyleProfile, RepositoryError, ResearchStatus, Search,
     SourcesCount, StyleProfile, Version,
 };
 use serde_json::json;
@@ -103,7 +103,8 @@ pub async fn saving_without_embedding_removes_it(fixture: &impl Fixture) -> anyh
     ensure!(saved.embedding.is_none());
     ensure!(profiles.find(saved.artist.key()).await? == Some(saved));
     let nearest = fixture.store().similar_artists();
-    let nearest = nearest.nearest(&given::embedding(1)?, None, domain::Limit::LARGEST).await?;
+    let nearest =
+        nearest.nearest(&Search::around(given::embedding(1)?, domain::Limit::LARGEST)).await?;
     ensure!(nearest.neighbours.is_empty());
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use actix_web::{get, web};
-use domain::{Exactness, Limit, Neighbour, Neighbours, SearchMode, StyleProfiles as _};
+use domain::{Exactness, Limit, Neighbour, Neighbours, Search, StyleProfiles as _};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -47,8 +47,11 @@ async fn find_similar_artists(
             format!("the style profile of '{}' has no embedding to compare", profile.artist);
         return Err(Problem::new(Code::EmbeddingMissing, detail));
     };
-    let found = state.similar_artists.nearest(embedding, Some(profile.artist_id), query.0.limit);
-    let Neighbours { neighbours, exactness } = found.await?;
+    let search = Search {
+        except: vec![artist.0.key().clone()],
+        ..Search::around(embedding.clone(), query.0.limit)
+    };
+    let Neighbours { neighbours, exactness } = state.similar_artists.nearest(&search).await?;
     Ok(web::Json(SimilarArtistsView {
         artist: profile.artist.to_string(),
         similar_artists: neighbours.into_iter().map(NeighbourView::from).collect(),
@@ -96,8 +99,8 @@ struct NeighbourView {
 
 impl From<Neighbour> for NeighbourView {
     fn from(neighbour: Neighbour) -> Self {
-        let Neighbour { artist, similarity } = neighbour;
-        Self { name: artist.to_string(), similarity }
+        let Neighbour { artist, score } = neighbour;
+        Self { name: artist.to_string(), similarity: score }
     }
 }
 
@@ -119,11 +122,7 @@ struct ExactnessView {
 impl ExactnessView {
     fn of(exactness: Exactness, asked: Instant) -> Self {
         let Exactness { mode, compared, as_of } = exactness;
-        let mode = match mode {
-            SearchMode::Exact => "exact",
-            SearchMode::Approximate => "approximate",
-        };
         let took_us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Self { mode, compared, as_of_version: as_of.number(), took_us }
+        Self { mode: mode.as_str(), compared, as_of_version: as_of.number(), took_us }
     }
 }

@@ -1,6 +1,12 @@
 //! Where an artist lies among others.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use crate::similarity::dot;
 
 /// A vector of [`Embedding::DIMENSIONS`] finite numbers with a length (Euclidean norm) from 1e-15 to 1e15.
 ///
@@ -22,29 +28,27 @@ impl Embedding {
         self.0.as_slice()
     }
 
-    /// Cosine of the angle between two embeddings, computed in double precision: 1 alike, 0 unrelated, -1 opposite.
+    /// The numbers, with their count in the type.
     #[must_use]
-    pub fn cosine(&self, other: &Self) -> f64 {
-        let mut dot = 0.0;
-        for (&mine, &theirs) in self.0.iter().zip(other.0.iter()) {
-            dot += f64::from(mine) * f64::from(theirs);
-        }
-        (dot / (self.length() * other.length())).clamp(-1.0, 1.0)
+    pub fn numbers(&self) -> &[f32; Self::DIMENSIONS] {
+        &self.0
     }
 
-    /// The length up to rounding, since the numbers are added in eight rows that a processor can add at once.
-    fn rough_length(&self) -> f64 {
-        let mut rows = [0.0; 8];
-        for numbers in self.0.as_chunks::<8>().0 {
-            for (row, &number) in rows.iter_mut().zip(numbers) {
-                *row += f64::from(number) * f64::from(number);
-            }
-        }
-        rows.iter().sum::<f64>().sqrt()
+    /// The length (Euclidean norm).
+    #[must_use]
+    pub fn length(&self) -> f64 {
+        dot(&self.0, &self.0).sqrt()
     }
+}
 
-    fn length(&self) -> f64 {
-        self.0.iter().map(|&number| f64::from(number).powi(2)).sum::<f64>().sqrt()
+impl Eq for Embedding {}
+
+impl Hash for Embedding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for number in self.0.iter() {
+            // Adding zero turns -0 into 0, which it equals.
+            state.write_u32((number + 0.0).to_bits());
+        }
     }
 }
 
@@ -62,7 +66,7 @@ impl TryFrom<Vec<f32>> for Embedding {
         if embedding.0.iter().all(|&number| number == 0.0) {
             return Err(InvalidEmbedding::Zero);
         }
-        if (Self::SHORTEST..=Self::LONGEST).contains(&embedding.rough_length()) {
+        if (Self::SHORTEST..=Self::LONGEST).contains(&embedding.length()) {
             Ok(embedding)
         } else {
             Err(InvalidEmbedding::OutOfScale)
@@ -102,6 +106,8 @@ pub enum InvalidEmbedding {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+
     use super::*;
 
     #[test]
@@ -125,12 +131,19 @@ mod tests {
     }
 
     #[test]
-    fn cosine_ignores_length() {
-        let one = Embedding::try_from(vec![1.0; 384]).unwrap();
-        let scaled = Embedding::try_from(vec![2e10; 384]).unwrap();
-        let opposite = Embedding::try_from(vec![-1e-10; 384]).unwrap();
+    fn equal_embeddings_have_equal_hashes() {
+        let hash = |embedding: &Embedding| {
+            BuildHasherDefault::<DefaultHasher>::default().hash_one(embedding)
+        };
+        let mut numbers = vec![0.0; 384];
+        numbers[3] = 1.0;
+        let one = Embedding::try_from(numbers.clone()).unwrap();
+        numbers[4] = -0.0;
+        let same = Embedding::try_from(numbers.clone()).unwrap();
+        numbers[4] = 1e-20;
+        let other = Embedding::try_from(numbers).unwrap();
 
-        assert!((one.cosine(&scaled) - 1.0).abs() < 1e-12);
-        assert!((one.cosine(&opposite) + 1.0).abs() < 1e-12);
+        assert_eq!((&one, hash(&one)), (&same, hash(&same)));
+        assert_ne!((&one, hash(&one)), (&other, hash(&other)));
     }
 }

@@ -1,9 +1,9 @@
 //! Comparing embeddings with pgvector.
 
-use domain::{ArtistId, Embedding, Limit, SearchMode};
+use domain::{ArtistKey, Embedding, Limit, Search, SearchMode};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, TransactionTrait,
-    prelude::{PgVector, Uuid},
+    prelude::PgVector,
 };
 
 use super::{Candidate, Found};
@@ -21,7 +21,7 @@ const SPARE: u16 = 16;
 /// Adding zero keeps the index out, so every row is compared. Ties are broken before the cut.
 const EXACT: &str = "
     SELECT a.name, e.embedding FROM style_embeddings e JOIN artists a ON a.id = e.artist_id
-    WHERE e.artist_id IS DISTINCT FROM $2
+    WHERE a.name_key <> ALL($2)
     ORDER BY (e.embedding <=> $1) + 0, a.name_key LIMIT $3";
 
 /// The innermost query is bare: a condition or a join in it could cut the answer short or lose the index.
@@ -29,7 +29,7 @@ const APPROXIMATE: &str = "
     WITH nearest AS MATERIALIZED (
      SELECT artist_id, embedding FROM style_embeddings ORDER BY embedding <=> $1 LIMIT $3)
     SELECT a.name, n.embedding FROM nearest n JOIN artists a ON a.id = n.artist_id
-    WHERE n.artist_id IS DISTINCT FROM $2";
+    WHERE a.name_key <> ALL($2)";
 
 #[derive(Debug, FromQueryResult)]
 struct Row {
@@ -39,13 +39,12 @@ struct Row {
 
 pub(super) async fn nearest(
     database: &DatabaseConnection,
-    target: &Embedding,
-    except: Option<ArtistId>,
-    limit: Limit<20>,
+    search: &Search,
 ) -> Result<Found, Failure> {
+    let Search { target, except, limit, metric, .. } = search;
     let compared = count(database).await?;
     let (mode, rows) = if compared <= EXACT_UP_TO {
-        (SearchMode::Exact, rows(EXACT, target, except, limit).all(database).await?)
+        (SearchMode::Exact, rows(EXACT, target, except, *limit).all(database).await?)
     } else {
         let transaction = database.begin().await?;
         // A tenth of the lists, and more of them as long as rows are missing.
@@ -54,14 +53,14 @@ pub(super) async fn nearest(
                 "SET LOCAL ivfflat.probes = 10; SET LOCAL ivfflat.iterative_scan = relaxed_order",
             )
             .await?;
-        let rows = rows(APPROXIMATE, target, except, limit).all(&transaction).await?;
+        let rows = rows(APPROXIMATE, target, except, *limit).all(&transaction).await?;
         transaction.commit().await?;
         (SearchMode::Approximate, rows)
     };
 
     let mut candidates = Vec::with_capacity(rows.len());
     for Row { name, embedding } in rows {
-        let similarity = target.cosine(&embedding.embedding()?);
+        let similarity = metric.score(target, &embedding.embedding()?);
         candidates.push(Candidate { similarity, artist: artist_name(&name)? });
     }
     Ok(Found { candidates, mode, compared })
@@ -70,11 +69,11 @@ pub(super) async fn nearest(
 fn rows(
     sql: &str,
     target: &Embedding,
-    except: Option<ArtistId>,
+    except: &[ArtistKey],
     limit: Limit<20>,
 ) -> sea_orm::SelectorRaw<sea_orm::SelectModel<Row>> {
     let target = PgVector::from(target.as_slice().to_vec());
-    let except: Option<Uuid> = except.map(ArtistId::as_uuid);
+    let except: Vec<String> = except.iter().map(|key| key.as_str().to_owned()).collect();
     let wanted = i64::from(limit.get() + 1 + SPARE);
     Row::find_by_statement(Statement::from_sql_and_values(
         DbBackend::Postgres,

@@ -2,9 +2,9 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use domain::{ArtistId, Embedding, Limit, SearchMode};
+use domain::{Search, SearchMode};
 use futures::TryStreamExt;
-use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, QuerySelect, prelude::Uuid};
+use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, QuerySelect};
 
 use super::{Candidate, Found};
 use crate::{
@@ -18,7 +18,6 @@ use crate::{
 
 #[derive(Debug, FromQueryResult)]
 struct Row {
-    artist_id: Uuid,
     name: String,
     name_key: String,
     embedding: StoredVector,
@@ -26,26 +25,24 @@ struct Row {
 
 pub(super) async fn nearest(
     database: &DatabaseConnection,
-    target: &Embedding,
-    except: Option<ArtistId>,
-    limit: Limit<20>,
+    search: &Search,
 ) -> Result<Found, Failure> {
+    let Search { target, except, limit, metric, .. } = search;
     let mut compared = 0;
     let mut closest: BinaryHeap<Ranked> = BinaryHeap::with_capacity(usize::from(limit.get()) + 1);
     let query = Entity::find()
         .select_only()
         .column(Column::Embedding)
         .columns([artist::Column::Name, artist::Column::NameKey])
-        .column(Column::ArtistId)
         .inner_join(artist::Entity)
         .into_model::<Row>();
     let mut rows = query.stream(database).await?;
-    while let Some(Row { artist_id, name, name_key: key, embedding }) = rows.try_next().await? {
+    while let Some(Row { name, name_key: key, embedding }) = rows.try_next().await? {
         compared += 1;
-        if except.is_some_and(|except| except.as_uuid() == artist_id) {
+        if except.iter().any(|except| except.as_str() == key) {
             continue;
         }
-        let similarity = target.cosine(&embedding.embedding()?);
+        let similarity = metric.score(target, &embedding.embedding()?);
         closest.push(Ranked { similarity, key, name });
         if usize::from(limit.get()) < closest.len() {
             closest.pop();

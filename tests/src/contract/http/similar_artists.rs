@@ -1,6 +1,7 @@
 //! Similar artists: the closest first, and how that is known.
 
 use anyhow::{Context, ensure};
+use domain::Metric;
 use serde_json::{Value, json};
 
 use super::{ARTISTS, ensure_same, saved, texts};
@@ -20,7 +21,12 @@ pub async fn finds_the_closest(service: &Service) -> anyhow::Result<()> {
     let target = given::embedding(3)?;
     let mut expected = (0..25)
         .filter(|&seed| seed != 3)
-        .map(|seed| Ok((format!("Artist {seed:02}"), target.cosine(&given::embedding(seed)?))))
+        .map(|seed| {
+            Ok((
+                format!("Artist {seed:02}"),
+                Metric::Cosine.score(&target, &given::embedding(seed)?),
+            ))
+        })
         .collect::<anyhow::Result<Vec<_>>>()?;
     expected.sort_by(|one, other| other.1.total_cmp(&one.1));
 
