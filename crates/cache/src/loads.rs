@@ -1,10 +1,11 @@
 //! One load at a time for each key, whoever asks and whoever gives up.
 
+mod running;
+
 use std::{
     any::Any,
     hash::Hash,
     panic::AssertUnwindSafe,
-    pin::Pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
@@ -12,11 +13,12 @@ use std::{
 };
 
 use domain::RepositoryError;
-use futures::{FutureExt, future::Shared};
+use futures::FutureExt;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, time::Instant};
 
+use self::running::Running;
 use crate::freshness::Tier;
 
 /// The loads under way.
@@ -52,13 +54,11 @@ impl<V> Clone for Loaded<V> {
     }
 }
 
-type Running<V> = Shared<Pin<Box<dyn Future<Output = Loaded<V>> + Send>>>;
-
 /// A load on the list.
 struct Listed<V> {
     began: Instant,
     number: u64,
-    running: Running<V>,
+    running: Running<Loaded<V>>,
 }
 
 /// A load that is under way, or has ended, and somebody who wants to know. When this is dropped before the end, a task
@@ -67,7 +67,7 @@ pub(crate) struct Load<V: Send + Sync + 'static> {
     /// When it began: what was committed before is in what it finds.
     pub(crate) began: Instant,
     /// Nothing once it has ended.
-    running: Option<Running<V>>,
+    running: Option<Running<Loaded<V>>>,
 }
 
 impl<V: Send + Sync + 'static> Load<V> {
@@ -86,7 +86,7 @@ impl<V: Send + Sync + 'static> Drop for Load<V> {
     fn drop(&mut self) {
         // Outside of a runtime, at its end, there is nobody left to go on for.
         if let Some(running) = self.running.take()
-            && running.peek().is_none()
+            && !running.is_over()
             && let Ok(runtime) = Handle::try_current()
         {
             runtime.spawn(running);
@@ -151,7 +151,7 @@ where
                 Loaded::Failed(RepositoryError::Internal(Arc::new(Panicked::of(&*panic))))
             })
         };
-        let running = running.boxed().shared();
+        let running = Running::new(running);
         let replaced =
             loads.insert(key.clone(), Listed { began, number, running: running.clone() });
         drop(loads);
