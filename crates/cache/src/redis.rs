@@ -146,10 +146,13 @@ impl Redis {
                 Ok(value)
             }
             Err(Failure { why, outage }) => {
-                if let Some(connection) = used.filter(|_| outage) {
-                    connection.give_up();
+                // All who share a connection fail when it does, which says no more than one of them.
+                let known = used.is_some_and(|connection| outage && !connection.give_up());
+                if known {
+                    attempt.failed_with_others(why);
+                } else {
+                    attempt.failed(why, outage);
                 }
-                attempt.failed(why, outage);
                 Err(RedisAway::Failed(why))
             }
         }
@@ -310,6 +313,11 @@ impl Attempt<'_> {
                 "Redis refuses an operation: {why}. The service goes on without it"
             );
         }
+    }
+
+    /// What it shared a connection with has told the breaker; dropping this tells it that there is no more to say.
+    fn failed_with_others(self, why: RedisTrouble) {
+        self.inner.counters.failures.count(why);
     }
 
     fn tell(&self, turn: Option<Turn>) {

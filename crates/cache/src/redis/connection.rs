@@ -67,9 +67,9 @@ impl Connection {
         matches!(self.link, Link::Cluster(_))
     }
 
-    /// Has the pool replace this connection. Whoever uses it now may go on.
-    pub(super) fn give_up(&self) {
-        self.broken.store(true, Ordering::Relaxed);
+    /// Has the pool replace this connection. Whoever uses it now may go on. Returns whether this is news.
+    pub(super) fn give_up(&self) -> bool {
+        !self.broken.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -140,6 +140,9 @@ pub(super) fn pool(settings: &RedisSettings) -> Result<(Pool, Arc<Counter>), Inv
     };
     let pool = managed::Pool::builder(connector)
         .max_size(settings.connections)
+        // The connection used last is lent first, so that questions asked at the same time travel together: many in one
+        // write, their answers in one read. Another one is used, or opened, only while this one is being lent.
+        .queue_mode(managed::QueueMode::Lifo)
         .build()
         // The one possible failure is a timeout without a runtime, and the pool has no timeouts: the budget is above it.
         .map_err(|_| InvalidRedisSettings::InvalidConnections)?;

@@ -206,6 +206,38 @@ async fn a_connection_that_breaks_costs_one_miss_and_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_under_many_is_one_failure() {
+    const READERS: u64 = 20;
+
+    let port = free_port().await;
+    let passage = Passage::on(port, &url()).await;
+    let tier = Tier::with(&settings(&moved(&url(), port))).await;
+    let profile = profile("J Dilla", 1);
+    tier.profiles.put(&profile).await;
+    let before = tier.redis.statistics();
+    passage.set(Traffic::AnswersWait);
+    let mut finds = tokio::task::JoinSet::new();
+    for _ in 0..READERS {
+        let (profiles, profile) = (tier.profiles.clone(), profile.clone());
+        finds.spawn(
+            async move { profiles.find(profile.artist.key(), profile.version).await.is_some() },
+        );
+    }
+    eventually("all have asked", async || {
+        tier.redis.statistics().operations == before.operations + READERS
+    })
+    .await;
+
+    passage.close().await;
+    let _passage = Passage::on(port, &url()).await;
+
+    assert!(finds.join_all().await.into_iter().all(|found| !found));
+    let then = tier.redis.statistics();
+    assert_eq!((then.failures.unreachable, then.openings, then.connections), (READERS, 0, 1));
+    assert_eq!(tier.profiles.find(profile.artist.key(), profile.version).await, Some(profile),);
+}
+
+#[tokio::test]
 async fn a_connection_that_broke_while_nobody_used_it_costs_nothing() {
     let port = free_port().await;
     let passage = Passage::on(port, &url()).await;
