@@ -25,6 +25,8 @@ mod facts;
 mod reader;
 mod words;
 
+use std::sync::Arc;
+
 use domain::{ArtistKey, Embedding, StyleProfile, Version};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -185,7 +187,7 @@ pub(super) fn decode(
 fn embedding(reader: &mut Reader<'_>) -> Result<Embedding, Unreadable> {
     let bytes = reader.take(EMBEDDING_BYTES).ok_or(Unreadable::Malformed)?;
     let (numbers, _) = bytes.as_chunks();
-    let numbers: Vec<_> = numbers.iter().copied().map(f32::from_le_bytes).collect();
+    let numbers: Arc<[f32]> = numbers.iter().copied().map(f32::from_le_bytes).collect();
     Embedding::try_from(numbers).map_err(|_| Unreadable::InvalidValue)
 }
 

@@ -56,22 +56,38 @@ impl TryFrom<Vec<f32>> for Embedding {
     type Error = InvalidEmbedding;
 
     fn try_from(numbers: Vec<f32>) -> Result<Self, Self::Error> {
-        let found = numbers.len();
-        if let Some(index) = numbers.iter().position(|number| !number.is_finite()) {
-            return Err(InvalidEmbedding::NotFinite { index });
-        }
-        let numbers: [f32; Self::DIMENSIONS] =
-            numbers.try_into().map_err(|_| InvalidEmbedding::WrongDimension { found })?;
-        let embedding = Self(Arc::new(numbers));
-        if embedding.0.iter().all(|&number| number == 0.0) {
-            return Err(InvalidEmbedding::Zero);
-        }
-        if (Self::SHORTEST..=Self::LONGEST).contains(&embedding.length()) {
-            Ok(embedding)
-        } else {
-            Err(InvalidEmbedding::OutOfScale)
-        }
+        Self::try_from(Arc::from(numbers))
     }
+}
+
+/// Without a copy of the numbers.
+impl TryFrom<Arc<[f32]>> for Embedding {
+    type Error = InvalidEmbedding;
+
+    fn try_from(numbers: Arc<[f32]>) -> Result<Self, Self::Error> {
+        let embedding = match numbers.try_into() {
+            Ok(numbers) => Self(numbers),
+            Err(numbers) => {
+                return Err(not_finite(&numbers)
+                    .unwrap_or(InvalidEmbedding::WrongDimension { found: numbers.len() }));
+            }
+        };
+        // A number that is not finite makes the length one that is not either.
+        if (Self::SHORTEST..=Self::LONGEST).contains(&embedding.length()) {
+            return Ok(embedding);
+        }
+        let numbers = embedding.as_slice();
+        Err(not_finite(numbers).unwrap_or(if numbers.iter().all(|&number| number == 0.0) {
+            InvalidEmbedding::Zero
+        } else {
+            InvalidEmbedding::OutOfScale
+        }))
+    }
+}
+
+fn not_finite(numbers: &[f32]) -> Option<InvalidEmbedding> {
+    let index = numbers.iter().position(|number| !number.is_finite())?;
+    Some(InvalidEmbedding::NotFinite { index })
 }
 
 impl fmt::Debug for Embedding {
