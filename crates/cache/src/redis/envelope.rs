@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 0 | 4 | `GBSP` |
 //! | 4 | 1 | format, 1 |
-//! | 5 | 1 | codec of the words: 1 is zstd |
+//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary` |
 //! | 6 | 8 | version of the artist; a script compares it byte by byte |
 //! | 14 | 8 | XXH3-64 of all other bytes |
 //! | 22 | 2 | length of the artist's key |
@@ -19,7 +19,8 @@
 //! | … | … | [words], compressed |
 //!
 //! What compresses, text, is apart from what does not, numbers.
-//! A change to any of this is a new format with a golden file of its own in `tests/golden`.
+//! A change to any of this is a new format or codec, with a golden file of its own in `tests/golden`: first the format,
+//! then the codec.
 
 mod facts;
 mod reader;
@@ -34,7 +35,9 @@ use self::{facts::Facts, reader::Reader, words::Words};
 
 const MAGIC: [u8; 4] = *b"GBSP";
 const FORMAT: u8 = 1;
+/// What older builds wrote.
 const ZSTD: u8 = 1;
+const ZSTD_WITH_DICTIONARY: u8 = 2;
 
 /// Where the checksum lies, and where what follows it begins.
 const CHECKSUM_AT: usize = 14;
@@ -96,7 +99,10 @@ impl Unreadable {
 /// What every envelope of this version begins with, up to the checksum.
 pub(super) fn header(version: Version) -> [u8; CHECKSUM_AT] {
     let mut header = [0; CHECKSUM_AT];
-    let parts = MAGIC.into_iter().chain([FORMAT, ZSTD]).chain(version.number().to_be_bytes());
+    let parts = MAGIC
+        .into_iter()
+        .chain([FORMAT, ZSTD_WITH_DICTIONARY])
+        .chain(version.number().to_be_bytes());
     for (slot, byte) in header.iter_mut().zip(parts) {
         *slot = byte;
     }
@@ -148,7 +154,7 @@ pub(super) fn decode(
         return Err(Unreadable::UnknownFormat);
     }
     let [codec] = reader.array().ok_or(Unreadable::Truncated)?;
-    if codec != ZSTD {
+    if !matches!(codec, ZSTD | ZSTD_WITH_DICTIONARY) {
         return Err(Unreadable::UnknownCodec);
     }
     let found = Version::new(reader.u64().ok_or(Unreadable::Truncated)?);
@@ -211,9 +217,12 @@ mod tests {
 
     use super::*;
 
-    const GOLDEN: &[u8] = include_bytes!("../../tests/golden/style_profile.1.bin");
+    const GOLDEN: &[u8] = include_bytes!("../../tests/golden/style_profile.1.2.bin");
     const GOLDEN_WITHOUT_EMBEDDING: &[u8] =
-        include_bytes!("../../tests/golden/style_profile_without_embedding.1.bin");
+        include_bytes!("../../tests/golden/style_profile_without_embedding.1.2.bin");
+    const WITHOUT_DICTIONARY: &[u8] = include_bytes!("../../tests/golden/style_profile.1.1.bin");
+    const WITHOUT_DICTIONARY_AND_EMBEDDING: &[u8] =
+        include_bytes!("../../tests/golden/style_profile_without_embedding.1.1.bin");
 
     fn timestamp(unix_micros: i64) -> Timestamp {
         Timestamp::from_unix_micros(unix_micros).unwrap()
@@ -287,11 +296,12 @@ mod tests {
 
     #[test]
     fn reads_what_format_1_wrote() {
-        assert_same(&opened(GOLDEN, &profile()).unwrap(), &profile());
-        assert_same(
-            &opened(GOLDEN_WITHOUT_EMBEDDING, &without_embedding()).unwrap(),
-            &without_embedding(),
-        );
+        for golden in [GOLDEN, WITHOUT_DICTIONARY] {
+            assert_same(&opened(golden, &profile()).unwrap(), &profile());
+        }
+        for golden in [GOLDEN_WITHOUT_EMBEDDING, WITHOUT_DICTIONARY_AND_EMBEDDING] {
+            assert_same(&opened(golden, &without_embedding()).unwrap(), &without_embedding());
+        }
     }
 
     #[test]
