@@ -7,9 +7,11 @@ pub mod commands;
 pub mod faults;
 pub mod generations;
 pub mod http;
+pub mod recall;
 pub mod research_sources;
 pub mod similar_artists;
 pub mod style_profiles;
+pub mod style_vectors;
 
 /// Makes one test of each promise of each contract, on the stores of one fixture; with `repositories` only of those
 /// contracts whose repositories something may stand in front of.
@@ -24,9 +26,13 @@ macro_rules! contracts {
                 a_follower_tells_the_same, a_follower_hears_of_every_commit, hints_that_nobody_waited_for_lose_nothing,
             }
             research_sources: { adds_and_pages, refuses_a_removed_artist, }
-            similar_artists: {
-                agrees_with_brute_force, twins_are_ordered_by_key_and_self_is_left_out,
-                answers_from_none_and_few, never_tears_a_vector_under_writes,
+            style_vectors: {
+                whoever_applies_it_has_what_is_stored, follows_the_change_feed,
+                an_embedding_without_profile_does_not_count, what_cannot_be_compared_hides_no_other,
+            }
+            recall: {
+                the_command_measures_what_is_in_use, the_command_needs_an_embedding, what_is_not_found_is_missed,
+                whom_to_search_around_is_left_to_chance, the_service_samples_what_an_index_answers,
             }
             generations: {
                 returns_what_was_recorded, repeating_counts_nothing_twice, an_unknown_artist_stops_all,
@@ -55,7 +61,17 @@ macro_rules! contracts {
                 a_condition_must_be_understood,
             }
             sources: { adds_one_or_many, lists_page_by_page, refuses_bad_sources, }
-            similar_artists: { finds_the_closest, follows_every_change, tells_what_is_missing, }
+            similar_artists: {
+                finds_the_closest, follows_every_change, tells_what_is_missing, numbers_follow_the_metric, engines_agree,
+                every_condition_counts, statuses_count, wherever_a_filter_is_given_it_is_the_same,
+                differences_are_in_units_of_drummers, a_mean_is_compared_with, around_an_embedding_is_everybody,
+                goes_towards_some_and_away_from_others, names_everybody_who_cannot_be_compared,
+                what_cancels_out_has_no_direction, answers_each_or_says_why_not, answers_a_hundred_as_one_by_one,
+                a_kept_answer_is_good_until_something_changes, what_another_instance_wrote_is_found,
+                answers_do_not_depend_on_the_index, the_last_good_search_outlives_the_database,
+                parameters_that_mean_nothing, searches_that_are_none, the_two_forms_of_a_filter_refuse_the_same,
+                batches_that_are_none, searches_are_counted,
+            }
             generations: {
                 records_and_shows_one, records_many, repeating_counts_nothing_twice, lists_page_by_page, sums_up,
             }
@@ -99,6 +115,15 @@ macro_rules! contracts {
                 returns_what_was_saved, replaces_and_keeps_identity, saving_updates_the_artist,
                 saving_without_embedding_removes_it, finds_many_in_order, refuses_what_was_not_expected,
                 concurrent_saves_all_succeed_and_the_last_stands, removal_leaves_the_artist_pending,
+            }
+            similar_artists: {
+                agrees_with_the_definition, gives_the_same_numbers_on_every_backend,
+                ranks_what_single_precision_cannot_tell_apart, takes_every_scale,
+                twins_are_ordered_by_key_and_self_is_left_out, any_number_can_be_left_out, answers_from_none_and_few,
+                conditions_hold_together, ends_of_ranges_are_included, nobody_may_be_admitted,
+                every_engine_says_what_it_did, a_batch_is_answered_as_one_by_one, tells_as_of_when,
+                every_change_counts_at_once, edits_by_hand_count_at_once, what_cannot_be_compared_hides_no_other,
+                never_tears_a_vector_under_writes,
             }
             faults: { a_save_that_fails_late_changes_nothing, a_blocked_write_fails_in_time, }
             bulk_load: {

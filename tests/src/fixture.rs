@@ -6,7 +6,7 @@ mod sqlite;
 
 use std::sync::Arc;
 
-use domain::{Artists, BulkLoad, StyleProfiles, SystemClock};
+use domain::{Artists, BulkLoad, SimilarArtists, StyleProfiles, SystemClock};
 use migration::Schema;
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use storage::{PoolLimits, Store};
@@ -32,6 +32,8 @@ pub trait Fixture: Sized + Send + Sync {
             artists: store.artists(),
             style_profiles: store.style_profiles(),
             bulk_load: store.bulk_load(),
+            similar_artists: store.similar_artists(),
+            strict_similar_artists: store.similar_artists(),
         }
     }
 
@@ -48,6 +50,16 @@ pub trait Fixture: Sized + Send + Sync {
     /// The bulk loads to test, in the open store.
     fn bulk_load(&self) -> Arc<dyn BulkLoad> {
         self.repositories_of(self.store()).bulk_load
+    }
+
+    /// The search for similar artists to test, in the open store.
+    fn similar_artists(&self) -> Arc<dyn SimilarArtists> {
+        self.repositories_of(self.store()).similar_artists
+    }
+
+    /// The same, with every answer including what anybody wrote before.
+    fn strict_similar_artists(&self) -> Arc<dyn SimilarArtists> {
+        self.repositories_of(self.store()).strict_similar_artists
     }
 
     /// Closes the store and removes the database.
@@ -78,6 +90,10 @@ pub struct Repositories {
     pub style_profiles: Arc<dyn StyleProfiles>,
     /// The bulk loads.
     pub bulk_load: Arc<dyn BulkLoad>,
+    /// The search for similar artists.
+    pub similar_artists: Arc<dyn SimilarArtists>,
+    /// The same, strictly.
+    pub strict_similar_artists: Arc<dyn SimilarArtists>,
 }
 
 /// Runs plain SQL in a database, as a person at a prompt would.

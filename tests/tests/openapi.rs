@@ -9,12 +9,14 @@ use groovebase_tests::document::{
 use serde_json::Value;
 
 /// The interface as it was agreed on.
-const ROUTES: [(&str, &[&str]); 15] = [
+const ROUTES: [(&str, &[&str]); 17] = [
     ("/api/v1/artists", &["get", "post"]),
     ("/api/v1/artists/{artist}", &["get", "delete"]),
     ("/api/v1/artists/{artist}/profile", &["get", "put", "delete"]),
     ("/api/v1/artists/{artist}/sources", &["get", "post"]),
     ("/api/v1/artists/{artist}/history", &["get"]),
+    ("/api/v1/similar", &["post"]),
+    ("/api/v1/similar/batch", &["post"]),
     ("/api/v1/similar/{artist}", &["get"]),
     ("/api/v1/generations", &["post"]),
     ("/api/v1/generations/{id}", &["get"]),

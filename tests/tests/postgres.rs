@@ -17,3 +17,6 @@ mod followers;
 
 #[path = "postgres/outages.rs"]
 mod outages;
+
+#[path = "postgres/vector_index.rs"]
+mod vector_index;

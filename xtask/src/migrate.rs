@@ -6,8 +6,8 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use anyhow::Context as _;
 use api::{
-    command::migrate::Migrate,
-    config::{CommandLine, Surroundings},
+    command::{index::Index, migrate::Migrate},
+    config::{CommandLine, Settings, Surroundings},
 };
 
 /// What to do with the schema. Settings are those of the service: `GROOVEBASE_DATABASE_URL`, `.env`.
@@ -24,6 +24,9 @@ pub(crate) struct Task {
 enum Action {
     #[command(flatten)]
     Change(Migrate),
+    /// Show, build or remove the index in which PostgreSQL looks up similar artists, as `groovebase index` does.
+    #[command(subcommand)]
+    Index(Index),
     /// Begin a new change: makes its file and registers it.
     New {
         /// What the change does, such as `add_tempo_index`.
@@ -36,21 +39,28 @@ impl Task {
         match self.action {
             Action::New { name } => new::migration(&name)?,
             Action::Change(change) => {
-                let CommandLine { settings, .. } =
-                    surroundings(self.database_url).command_line()?;
-                tokio::runtime::Runtime::new()
-                    .context("cannot start a runtime")?
-                    .block_on(change.run(&settings.database, &mut io::stdout()))?;
+                let settings = settings(self.database_url)?;
+                runtime()?.block_on(change.run(&settings.database, &mut io::stdout()))?;
+            }
+            Action::Index(index) => {
+                let settings = settings(self.database_url)?;
+                runtime()?.block_on(index.run(&settings, &mut io::stdout()))?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn surroundings(database_url: Option<OsString>) -> Surroundings {
+fn settings(database_url: Option<OsString>) -> anyhow::Result<Settings> {
     let mut arguments = vec![OsString::from("cargo xtask migrate")];
     if let Some(url) = database_url {
         arguments.extend([OsString::from("--database-url"), url]);
     }
-    Surroundings { arguments, ..Surroundings::of_process() }
+    let surroundings = Surroundings { arguments, ..Surroundings::of_process() };
+    let CommandLine { settings, command: _ } = surroundings.command_line()?;
+    Ok(settings)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().context("cannot start a runtime")
 }

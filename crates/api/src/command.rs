@@ -4,6 +4,7 @@ pub mod demo;
 pub mod export;
 pub mod health;
 pub mod import;
+pub mod index;
 mod interrupt;
 pub mod migrate;
 pub mod serve;
@@ -37,6 +38,14 @@ pub enum Command {
     /// not part of it. The same content gives the same bytes on both databases. A file is replaced only when all of it is
     /// written; devices and pipes are written to as they are.
     Export(export::ExportArguments),
+    /// Show, build or remove the index in which PostgreSQL looks up similar artists, or measure what searches find.
+    ///
+    /// The service works with any index and without one: this is about how fast searches are, how many of the closest
+    /// artists they find, and what writing costs. An index is built beside the one in use, without keeping anybody waiting,
+    /// with parameters for the number of rows there are. On SQLite only `recall` works. The exit code is 0 when it is done,
+    /// 1 when it is not, and 130 after Ctrl-C.
+    #[command(subcommand)]
+    Index(index::Index),
     /// Show what the service can do, on an example set in a throw-away SQLite file, and go on serving it.
     ///
     /// Starts the real service, makes a request of each kind and prints the `curl` command for it and the answer. The
@@ -54,9 +63,12 @@ impl Command {
         match self {
             // Its output is the answers; a line for each request would drown them.
             Self::Demo(_) => configured.clone().quiet(),
-            Self::Serve | Self::Migrate(_) | Self::Import(_) | Self::Export(_) | Self::Health => {
-                configured.clone()
-            }
+            Self::Serve
+            | Self::Migrate(_)
+            | Self::Import(_)
+            | Self::Export(_)
+            | Self::Index(_)
+            | Self::Health => configured.clone(),
         }
     }
 
@@ -86,6 +98,7 @@ impl Command {
                 store.close().await;
                 Ok(exported?)
             }
+            Self::Index(index) => Ok(index.run(settings, &mut io::stdout()).await?),
             Self::Demo(arguments) => Ok(arguments.execute(settings, &mut io::stdout()).await?),
             Self::Health => Ok(health::ask(settings.http.listen, &mut io::stdout())?),
         }
@@ -108,6 +121,9 @@ pub enum CommandError {
     /// No file was written.
     #[error(transparent)]
     Export(#[from] export::ExportError),
+    /// The vector index could not be read, changed or measured.
+    #[error(transparent)]
+    Index(#[from] index::IndexError),
     /// The demo ended early.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
@@ -123,11 +139,13 @@ impl CommandError {
         match self {
             Self::Import(import::ImportError::Incomplete(import::Incomplete::Interrupted))
             | Self::Export(export::ExportError::Interrupted)
+            | Self::Index(index::IndexError::Interrupted)
             | Self::Demo(demo::DemoError::Interrupted) => 130,
             Self::Serve(_)
             | Self::Migrate(_)
             | Self::Import(_)
             | Self::Export(_)
+            | Self::Index(_)
             | Self::Demo(_)
             | Self::Health(_) => 1,
         }

@@ -62,6 +62,9 @@ pub struct Settings {
     /// Redis.
     #[command(flatten)]
     pub redis: RedisSettings,
+    /// Similar artists.
+    #[command(flatten)]
+    pub similarity: SimilaritySettings,
     /// The log.
     #[command(flatten)]
     pub log: LogSettings,
@@ -259,6 +262,57 @@ impl RedisSettings {
     }
 }
 
+/// The search for similar artists.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Similarity")]
+pub struct SimilaritySettings {
+    /// How much memory the index of embeddings may take, in bytes; 0 keeps none. Without it, and when the embeddings do
+    /// not fit, the database searches.
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        env = "GROOVEBASE_SIMILARITY_MEMORY_BYTES",
+        default_value = "1073741824"
+    )]
+    pub similarity_memory_bytes: u64,
+    /// How many answers to searches are kept, until an embedding changes; 0 for none.
+    #[arg(
+        long,
+        global = true,
+        value_name = "COUNT",
+        env = "GROOVEBASE_SIMILARITY_ANSWERS",
+        default_value = "10000"
+    )]
+    pub similarity_answers: u64,
+    /// How many threads compare embeddings; as many as there are cores if not given.
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_SIMILARITY_THREADS")]
+    pub similarity_threads: Option<NonZeroUsize>,
+    /// How long to wait before each measurement of recall, which compares a search from an index with one of everything,
+    /// in seconds; 0 for none.
+    #[arg(long, global = true, value_name = "SECONDS", env = "GROOVEBASE_SIMILARITY_RECALL_SAMPLE_SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(..=LONGEST_MS))]
+    pub similarity_recall_sample_seconds: u64,
+}
+
+impl SimilaritySettings {
+    /// What searches may use.
+    #[must_use]
+    pub fn searches(&self) -> cache::SimilaritySettings {
+        cache::SimilaritySettings {
+            memory_bytes: self.similarity_memory_bytes,
+            answers: self.similarity_answers,
+            threads: self
+                .similarity_threads
+                .map_or_else(StateSettings::default_similarity_threads, NonZeroUsize::get),
+        }
+    }
+
+    fn recall_pause(&self) -> Option<Duration> {
+        let seconds = self.similarity_recall_sample_seconds;
+        (seconds != 0).then(|| Duration::from_secs(seconds))
+    }
+}
+
 /// Why the Redis of the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -289,6 +343,8 @@ impl Settings {
             cache_memory_bytes: self.cache.cache_memory_bytes,
             redis: self.redis.open()?,
             warming: self.cache.warming(),
+            similarity: self.similarity.searches(),
+            recall_pause: self.similarity.recall_pause(),
         })
     }
 }

@@ -67,7 +67,7 @@ mod tests {
             assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{name}");
             assert!(operation["summary"].is_string(), "{name}");
         }
-        assert_eq!(operations(&document).count(), 20);
+        assert_eq!(operations(&document).count(), 22);
     }
 
     #[test]

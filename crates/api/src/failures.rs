@@ -123,8 +123,7 @@ impl IntoResponses for NoGeneration {
 
 impl IntoResponses for NoEmbedding {
     fn responses() -> Responses {
-        let detail = "the style profile of 'J Dilla' has no embedding to compare";
-        documented([Problem::new(Code::EmbeddingMissing, detail)])
+        documented(artist("J Dilla").map(|it| Problem::embedding_missing(&it)))
     }
 }
 

@@ -7,11 +7,12 @@ use actix_web::{
     dev::Payload,
     http::header::{AGE, CACHE_CONTROL, HeaderMap, HeaderName, WARNING},
 };
-use cache::{Freshness, Read, Tier};
+use cache::{Freshness, Read, SearchSource, SimilarRead};
 
 use crate::problem::Problem;
 
-/// Which tier answered: `memory`, `redis`, `catalog` (which knows what does not exist) or `database`.
+/// Which tier answered: `memory`, `redis`, `catalog` (which knows what does not exist), `index` (which searches compare
+/// in memory) or `database`.
 pub const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// RFC 9111 has retired the header and nothing in its place says the same to a client.
@@ -48,7 +49,7 @@ impl FromRequest for Wanted {
 /// How an answer was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Served {
-    tier: Tier,
+    by: &'static str,
     age_seconds: u64,
     stale: bool,
 }
@@ -57,13 +58,41 @@ impl Served {
     /// How this read was answered.
     #[must_use]
     pub const fn of<T>(read: &Read<T>) -> Self {
-        Self { tier: read.tier, age_seconds: read.age.as_secs(), stale: read.stale }
+        Self { by: read.tier.as_str(), age_seconds: read.age.as_secs(), stale: read.stale }
+    }
+
+    /// How this search was answered.
+    #[must_use]
+    pub const fn of_search(read: &SimilarRead) -> Self {
+        Self { by: read.source.as_str(), age_seconds: read.age.as_secs(), stale: read.stale }
+    }
+
+    /// How these searches were answered as a whole, which is as well as the costliest of them; nothing without any.
+    #[must_use]
+    pub fn of_searches(reads: &[SimilarRead]) -> Option<Self> {
+        let costliest = reads.iter().max_by_key(|read| match read.source {
+            SearchSource::Memory => 0,
+            SearchSource::Index => 1,
+            SearchSource::Database => 2,
+        })?;
+        let each = reads.iter().map(Self::of_search);
+        Some(each.fold(Self::of_search(costliest), Self::resting_on))
+    }
+
+    /// The same for an answer that rests on another one besides: it is no younger, and no better, than that.
+    #[must_use]
+    pub fn resting_on(self, other: Self) -> Self {
+        Self {
+            by: self.by,
+            age_seconds: self.age_seconds.max(other.age_seconds),
+            stale: self.stale || other.stale,
+        }
     }
 
     /// Says so in the headers of the answer.
     pub fn tell(self, response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
-        let Self { tier, age_seconds, stale } = self;
-        response.insert_header((X_CACHE, tier.as_str())).insert_header((AGE, age_seconds));
+        let Self { by, age_seconds, stale } = self;
+        response.insert_header((X_CACHE, by)).insert_header((AGE, age_seconds));
         if stale {
             response.insert_header((WARNING, STALE));
         }
@@ -73,7 +102,10 @@ impl Served {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, time::Duration};
+
     use actix_web::test::TestRequest;
+    use domain::{Exactness, Neighbours, SearchMode};
 
     use super::*;
 
@@ -95,5 +127,40 @@ mod tests {
         for usual in [&[][..], &[""], &["max-age=60"], &["no-cachet"], &["nonsense;;"]] {
             assert_eq!(wanted(usual), Freshness::Default, "{usual:?}");
         }
+    }
+    fn search(source: SearchSource, age_seconds: u64, stale: bool) -> SimilarRead {
+        let exactness =
+            Exactness { mode: SearchMode::Exact, compared: 0, as_of: domain::Version::ZERO };
+        SimilarRead {
+            answer: Arc::new(Neighbours { neighbours: Vec::new(), exactness }),
+            source,
+            age: Duration::from_secs(age_seconds),
+            stale,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_no_better_than_what_it_rests_on() {
+        let young = Served::of_search(&search(SearchSource::Index, 0, false));
+        let stale = Served::of_search(&search(SearchSource::Database, 7, true));
+
+        let (one, other) = (young.resting_on(stale), stale.resting_on(young));
+
+        assert_eq!(one, Served { by: "index", age_seconds: 7, stale: true });
+        assert_eq!(other, Served { by: "database", age_seconds: 7, stale: true });
+    }
+
+    #[test]
+    fn several_searches_are_as_well_answered_as_the_costliest() {
+        let reads = [
+            search(SearchSource::Memory, 3, false),
+            search(SearchSource::Database, 0, false),
+            search(SearchSource::Index, 1, true),
+        ];
+
+        let served = Served::of_searches(&reads);
+
+        assert_eq!(served, Some(Served { by: "database", age_seconds: 3, stale: true }));
+        assert_eq!(Served::of_searches(&[]), None);
     }
 }

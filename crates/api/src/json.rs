@@ -144,18 +144,32 @@ impl<'a> Node<'a> {
         Some(self.raw.get())
     }
 
+    /// The value as `true` or `false`.
+    #[must_use]
+    pub fn boolean(&self) -> Option<bool> {
+        self.expect(Kind::Boolean)?;
+        self.parsed()
+    }
+
     /// The value as a whole number from 0 to `most`; `5.0` is whole.
     #[must_use]
-    pub fn whole<N: TryFrom<u64> + Into<u64> + Copy>(&self, most: N) -> Option<N> {
+    pub fn whole<N: TryFrom<u64> + Into<u64> + From<u8> + Copy>(&self, most: N) -> Option<N> {
+        self.whole_within(N::from(0), most)
+    }
+
+    /// The value as a whole number from `least` to `most`; `5.0` is whole.
+    #[must_use]
+    pub fn whole_within<N: TryFrom<u64> + Into<u64>>(&self, least: N, most: N) -> Option<N> {
         let text = self.decimal()?;
         let whole = match text.split_once('.') {
             Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,
             _ => text,
         };
-        let most: u64 = most.into();
-        match whole.parse::<u64>().ok().filter(|&number| number <= most).map(N::try_from) {
+        let (least, most): (u64, u64) = (least.into(), most.into());
+        let within = |number: &u64| least <= *number && *number <= most;
+        match whole.parse::<u64>().ok().filter(within).map(N::try_from) {
             Some(Ok(number)) => Some(number),
-            _ => self.refuse(format!("must be a whole number from 0 to {most}")),
+            _ => self.refuse(format!("must be a whole number from {least} to {most}")),
         }
     }
 
@@ -515,6 +529,28 @@ mod tests {
         for wrong in ["-1", "65536", "1.5", "1e2", "\"1\"", "99999999999999999999"] {
             assert_eq!(whole(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn reads_whole_numbers_within_bounds() {
+        let within = |text: &str| read(text.as_bytes(), |node| node.whole_within(1_u16, 20));
+
+        assert_eq!(within("1"), Ok(1));
+        assert_eq!(within("20"), Ok(20));
+        for wrong in ["0", "21"] {
+            let refused = within(wrong).unwrap_err().to_string();
+            assert_eq!(refused, "must be a whole number from 1 to 20");
+        }
+    }
+
+    #[test]
+    fn reads_booleans_only() {
+        let both = read(b"[true, false]", |node| {
+            node.elements()?.iter().map(Node::boolean).collect::<Option<Vec<_>>>()
+        });
+
+        assert_eq!(both, Ok(vec![true, false]));
+        assert_eq!(told("1", |node| node.boolean().map(drop)), "must be a boolean, not a number");
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod parameters;
 pub mod path;
 pub mod problem;
 pub mod profile_body;
+pub mod recall;
 pub mod routes;
 pub mod source_body;
 pub mod state;

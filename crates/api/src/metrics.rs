@@ -2,6 +2,7 @@
 
 mod feed;
 mod redis;
+mod similarity;
 mod tiers;
 
 use std::{fmt, time::Duration};
@@ -13,9 +14,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use cache::{FeedStatus, TierStatistics};
+use cache::{FeedStatus, SimilarRead, SimilarityStatus, TierStatistics};
+use domain::Metric;
 
-use crate::state::Connections;
+use crate::{recall::RecallSamples, state::Connections};
 
 /// Upper bounds in seconds: from a hit in memory to a statement's time limit.
 const BOUNDS: [f64; 15] = [
@@ -23,7 +25,9 @@ const BOUNDS: [f64; 15] = [
     30.0,
 ];
 
-use self::{feed::FeedMetrics, redis::RedisMetrics, tiers::TierMetrics};
+use self::{
+    feed::FeedMetrics, redis::RedisMetrics, similarity::SimilarityMetrics, tiers::TierMetrics,
+};
 
 pub use self::redis::RedisCounted;
 
@@ -35,6 +39,7 @@ pub struct Metrics {
     connections: Family<ConnectionLabels, Gauge>,
     tiers: TierMetrics,
     feed: FeedMetrics,
+    similarity: SimilarityMetrics,
     redis: RedisMetrics,
 }
 
@@ -47,6 +52,10 @@ pub struct Counted<'a> {
     pub tiers: &'a [(&'static str, TierStatistics)],
     /// How the change feed stands.
     pub feed: FeedStatus,
+    /// How the index of embeddings stands, and how searches were answered.
+    pub similarity: SimilarityStatus,
+    /// How many of the closest artists searches found.
+    pub recall: RecallSamples,
     /// How Redis is, and what was asked of it; `None` without one.
     pub redis: Option<RedisCounted>,
 }
@@ -82,10 +91,16 @@ impl Metrics {
         self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
+    /// Counts one search for similar artists that was answered.
+    pub fn searched(&self, metric: Metric, read: &SimilarRead) {
+        self.similarity.searched(metric, read);
+    }
+
     /// Everything counted so far, here and by others.
     pub fn text(&self, counted: Counted<'_>) -> Result<String, fmt::Error> {
-        let Counted { connections, tiers, feed, redis } = counted;
+        let Counted { connections, tiers, feed, similarity, recall, redis } = counted;
         self.tiers.take(tiers);
+        self.similarity.take(&similarity, feed.applied, recall);
         self.feed.take(feed);
         if let Some(counted) = redis {
             self.redis.take(&counted);
@@ -121,8 +136,9 @@ impl Default for Metrics {
         );
         let tiers = TierMetrics::registered(&mut registry);
         let feed = FeedMetrics::registered(&mut registry);
+        let similarity = SimilarityMetrics::registered(&mut registry);
         let redis = RedisMetrics::registered(&mut registry);
-        Self { registry, requests, durations, connections, tiers, feed, redis }
+        Self { registry, requests, durations, connections, tiers, feed, similarity, redis }
     }
 }
 
@@ -142,7 +158,10 @@ const fn known(method: &Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use cache::{RedisHealth, RedisStatistics, SharedProfileStatistics};
+    use cache::{
+        IndexState, RedisHealth, RedisStatistics, SearchCounts, SearchSource,
+        SharedProfileStatistics,
+    };
 
     use super::*;
 
@@ -155,6 +174,23 @@ mod tests {
         metrics.observe(&invented, "none", StatusCode::NOT_FOUND, Duration::from_millis(2));
 
         let memory = TierStatistics { memory: 7, ..TierStatistics::default() };
+        let answer = domain::Neighbours {
+            neighbours: Vec::new(),
+            exactness: domain::Exactness {
+                mode: domain::SearchMode::Exact,
+                compared: 0,
+                as_of: domain::Version::ZERO,
+            },
+        };
+        metrics.searched(
+            Metric::L2,
+            &SimilarRead {
+                answer: std::sync::Arc::new(answer),
+                source: SearchSource::Index,
+                age: Duration::ZERO,
+                stale: false,
+            },
+        );
         let counted = Counted {
             connections: Connections { active: 1, idle: 2, most: 30 },
             tiers: &[("profile", memory)],
@@ -163,13 +199,29 @@ mod tests {
                 last_round: Duration::from_millis(2),
                 unreachable: false,
                 reliable: true,
-                applied: domain::Version::ZERO,
+                applied: domain::Version::new(43),
                 artists: 3,
                 rounds: 4,
                 failures: 0,
                 connections: 1,
                 changes: 3,
             },
+            similarity: SimilarityStatus {
+                state: IndexState::Behind,
+                vectors: 5,
+                dead_vectors: 2,
+                segments: 1,
+                memory_bytes: 9_000,
+                bound_bytes: 10_000,
+                applied: domain::Version::new(40),
+                searches: SearchCounts { stale: 1, ..SearchCounts::default() },
+                scans: 7,
+                scanning: Duration::from_millis(250),
+                catch_ups: 8,
+                catch_up_failures: 6,
+                kept_answers: 4,
+            },
+            recall: RecallSamples { taken: 3, recall_at_10: Some(0.9) },
             redis: Some(RedisCounted {
                 health: RedisHealth::Up,
                 statistics: RedisStatistics::default(),
@@ -185,6 +237,17 @@ mod tests {
             r#"groovebase_cache_reads_total{kind="profile",tier="memory"} 7"#,
             "groovebase_feed_age_seconds -1.0",
             "groovebase_feed_rounds_total 4",
+            r#"groovebase_similarity_searches_total{metric="l2",mode="exact",source="index"} 1"#,
+            "groovebase_similarity_stale_searches_total 1",
+            r#"groovebase_similarity_index_state{state="behind"} 1"#,
+            r#"groovebase_similarity_index_state{state="ready"} 0"#,
+            r#"groovebase_similarity_index_vectors{kind="dead"} 2"#,
+            "groovebase_similarity_index_memory_bytes 9000",
+            "groovebase_similarity_index_lag 3",
+            "groovebase_similarity_scanning_seconds_total 0.25",
+            "groovebase_similarity_kept_answers 4",
+            "groovebase_similarity_recall_at_10 0.9",
+            "groovebase_similarity_recall_samples_total 3",
             "groovebase_redis_up 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

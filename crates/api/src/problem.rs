@@ -120,6 +120,10 @@ impl Code {
         self.row().2
     }
 
+    fn urn(self) -> String {
+        format!("urn:groovebase:problem:{}", self.as_str())
+    }
+
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as Status;
 
@@ -240,6 +244,13 @@ impl Problem {
         Self::new(Code::ProfileNotFound, format!("Artist '{artist}' has no style profile"))
     }
 
+    /// The artist's profile has no embedding to compare.
+    #[must_use]
+    pub fn embedding_missing(artist: &ArtistName) -> Self {
+        let detail = format!("the style profile of '{artist}' has no embedding to compare");
+        Self::new(Code::EmbeddingMissing, detail)
+    }
+
     /// The path exists, but not with this method.
     #[must_use]
     pub fn method_not_allowed(method: &Method, allowed: &[Method]) -> Self {
@@ -296,6 +307,12 @@ impl Problem {
         self.code
     }
 
+    /// What happened, in words for the caller.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Why it happened, for the log: everything down to the root.
     #[must_use]
     pub fn causes(&self) -> Option<String> {
@@ -318,6 +335,18 @@ impl Problem {
         response.content_type(MEDIA_TYPE).json(self.body(request_id, path))
     }
 
+    /// The problem of one entry, in an answer that other entries are not failed by.
+    #[must_use]
+    pub fn of_entry(&self) -> EntryProblemBody {
+        EntryProblemBody {
+            problem_type: self.code.urn(),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: self.detail.to_string(),
+            error: self.code.as_str(),
+        }
+    }
+
     /// The body of the answer.
     #[must_use]
     pub fn body(&self, request_id: &str, path: &str) -> ProblemBody {
@@ -332,7 +361,7 @@ impl Problem {
             source: _,
         } = self;
         ProblemBody {
-            problem_type: format!("urn:groovebase:problem:{}", code.as_str()),
+            problem_type: code.urn(),
             title: code.title(),
             status: code.status().as_u16(),
             detail: detail.to_string(),
@@ -441,6 +470,26 @@ pub struct ProblemBody {
     /// The stored version, when a request demanded another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     current_version: Option<u64>,
+}
+
+/// Why one entry of many could not be answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EntryProblem)]
+pub struct EntryProblemBody {
+    /// `urn:groovebase:problem:` and the code.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, format = "uri")]
+    problem_type: String,
+    /// What the code means, the same for every occurrence.
+    #[schema(value_type = String)]
+    title: &'static str,
+    /// The HTTP status that a request for this entry alone would have.
+    status: u16,
+    /// What happened this time.
+    detail: String,
+    /// The stable code to decide by.
+    #[schema(value_type = String)]
+    error: &'static str,
 }
 
 #[cfg(test)]

@@ -119,7 +119,9 @@ pub fn read_confidence(node: &Node<'_>) -> Option<Confidence> {
     node.checked(Confidence::try_from(node.number()?))
 }
 
-fn read_embedding(node: &Node<'_>) -> Option<Embedding> {
+/// As many finite numbers as an embedding has, of a length that can be compared.
+#[must_use]
+pub fn read_embedding(node: &Node<'_>) -> Option<Embedding> {
     node.checked(Embedding::try_from(node.floats()?))
 }
 

@@ -1,23 +1,27 @@
 //! The composition root: the only file that names concrete stores.
 
 use std::{
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
 use cache::{
-    Bounds, CachedArtists, CachedStyleProfiles, Feed, FeedStatus, Redis, RedisStyleProfiles,
-    SharedProfiles, Warming, WarmingSettings,
+    Bounds, CachedArtists, CachedSimilarArtists, CachedStyleProfiles, Feed, FeedStatus, Redis,
+    RedisStyleProfiles, SharedProfiles, SimilaritySettings, SimilarityStatus, Warming,
+    WarmingSettings,
 };
-use domain::{ArtistName, Artists, Generations, RepositoryError, ResearchSources, SimilarArtists};
+use domain::{ArtistName, Artists, Generations, RepositoryError, ResearchSources};
 use storage::{Backend, PoolUse, Store};
 
 use crate::{
     metrics::{Counted, Metrics, RedisCounted},
-    problem::Problem,
+    problem::{Code, Problem},
+    recall::RecallSampler,
     routes::style_profiles::ReadyProfile,
 };
 
@@ -51,6 +55,10 @@ pub struct StateSettings {
     pub redis: Option<Redis>,
     /// What is warmed after the start, if anything.
     pub warming: Option<WarmingSettings>,
+    /// What searches for similar artists may use.
+    pub similarity: SimilaritySettings,
+    /// How long to wait before each measurement of recall; without this there is none.
+    pub recall_pause: Option<Duration>,
 }
 
 impl StateSettings {
@@ -59,9 +67,21 @@ impl StateSettings {
 
     /// How much is kept in memory unless somebody says otherwise.
     pub const DEFAULT_CACHE_MEMORY_BYTES: u64 = 134_217_728;
+
+    /// How much the index of embeddings may take unless somebody says otherwise.
+    pub const DEFAULT_SIMILARITY_MEMORY_BYTES: u64 = 1_073_741_824;
+
+    /// How many answers to searches are kept unless somebody says otherwise.
+    pub const DEFAULT_SIMILARITY_ANSWERS: u64 = 10_000;
+
+    /// How many threads compare embeddings unless somebody says otherwise: one a core.
+    #[must_use]
+    pub fn default_similarity_threads() -> usize {
+        thread::available_parallelism().map_or(1, NonZeroUsize::get)
+    }
 }
 
-/// Bodies of 1 MiB, 128 MiB in memory, no Redis.
+/// Bodies of 1 MiB, 128 MiB of profiles and artists in memory, 1 GiB of embeddings at most, no Redis.
 impl Default for StateSettings {
     fn default() -> Self {
         Self {
@@ -70,6 +90,12 @@ impl Default for StateSettings {
             cache_memory_bytes: Self::DEFAULT_CACHE_MEMORY_BYTES,
             redis: None,
             warming: None,
+            similarity: SimilaritySettings {
+                memory_bytes: Self::DEFAULT_SIMILARITY_MEMORY_BYTES,
+                answers: Self::DEFAULT_SIMILARITY_ANSWERS,
+                threads: Self::default_similarity_threads(),
+            },
+            recall_pause: None,
         }
     }
 }
@@ -86,12 +112,13 @@ pub struct State {
     /// The research sources.
     pub research_sources: Arc<dyn ResearchSources>,
     /// The search for similar artists.
-    pub similar_artists: Arc<dyn SimilarArtists>,
+    pub similar_artists: CachedSimilarArtists,
     /// The generations.
     pub generations: Arc<dyn Generations>,
     feed: Feed,
     redis: Option<Arc<RedisStyleProfiles>>,
     _warming: Option<Warming>,
+    recall: Option<RecallSampler>,
     store: Store,
     body_limit_bytes: usize,
     metrics: Metrics,
@@ -106,8 +133,15 @@ impl State {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn new(store: Store, settings: StateSettings) -> Self {
-        let StateSettings { body_limit_bytes, bounds, cache_memory_bytes, redis, warming } =
-            settings;
+        let StateSettings {
+            body_limit_bytes,
+            bounds,
+            cache_memory_bytes,
+            redis,
+            warming,
+            similarity,
+            recall_pause,
+        } = settings;
         let feed = Feed::start(store.changes(), bounds);
         let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
         let shared = redis.clone().map(|tier| tier as Arc<dyn SharedProfiles>);
@@ -118,12 +152,20 @@ impl State {
             shared.clone(),
             cache_memory_bytes - artists_memory,
         );
+        let similar_artists = CachedSimilarArtists::start(
+            store.similar_artists(),
+            store.style_vectors(),
+            feed.clone(),
+            similarity,
+        );
         Self {
             artists: CachedArtists::new(store.artists(), feed.clone(), shared, artists_memory),
             _warming: warming.map(|settings| Warming::start(style_profiles.clone(), settings)),
             style_profiles,
             research_sources: store.research_sources(),
-            similar_artists: store.similar_artists(),
+            recall: recall_pause
+                .map(|pause| sampler(&similar_artists, &store, feed.clone(), pause)),
+            similar_artists,
             generations: store.generations(),
             feed,
             redis,
@@ -140,6 +182,12 @@ impl State {
         self.feed.status()
     }
 
+    /// How the index of embeddings stands, and how searches were answered.
+    #[must_use]
+    pub fn similarity_status(&self) -> SimilarityStatus {
+        self.similar_artists.status()
+    }
+
     /// Everything that is counted, in `OpenMetrics` text.
     ///
     /// # Errors
@@ -153,6 +201,8 @@ impl State {
                 ("artist", self.artists.statistics()),
             ],
             feed: self.feed_status(),
+            similarity: self.similarity_status(),
+            recall: self.recall.as_ref().map(RecallSampler::samples).unwrap_or_default(),
             redis: self.redis.as_ref().map(|tier| RedisCounted {
                 health: tier.redis().health(),
                 statistics: tier.redis().statistics(),
@@ -217,6 +267,10 @@ impl State {
 
     /// Stops following the store and closes it, once nobody uses it.
     pub async fn close(&self) {
+        if let Some(recall) = &self.recall {
+            recall.stop();
+        }
+        self.similar_artists.stop();
         self.feed.stop();
         if let Some(redis) = self.redis() {
             redis.close();
@@ -233,12 +287,20 @@ impl State {
 
     /// What to answer about an artist for whom there is no profile: it may not be known at all.
     pub async fn no_profile(&self, artist: &ArtistName) -> Problem {
+        match self.no_profile_among_many(artist).await {
+            problem if problem.code() == Code::ArtistNotFound => self.unknown_artist(artist).await,
+            problem => problem,
+        }
+    }
+
+    /// The same for one artist of many: without suggestions, each of which takes a look at all names.
+    pub async fn no_profile_among_many(&self, artist: &ArtistName) -> Problem {
         if let Some(name) = self.feed.name_of(artist.key()) {
             return Problem::profile_not_found(&name);
         }
         match self.artists.find(artist.key()).await {
             Ok(Some(known)) => Problem::profile_not_found(&known.name),
-            Ok(None) => self.unknown_artist(artist).await,
+            Ok(None) => Problem::artist_not_found(artist),
             Err(error) => Problem::from(error),
         }
     }
@@ -250,4 +312,16 @@ impl State {
             error => Problem::from(error),
         }
     }
+}
+
+/// Measures how many of the closest searches find, by what the store says when it compares everything.
+fn sampler(
+    in_use: &CachedSimilarArtists,
+    store: &Store,
+    feed: Feed,
+    pause: Duration,
+) -> RecallSampler {
+    let latest = move || feed.status().applied;
+    let (exact, vectors) = (store.similar_artists(), store.style_vectors());
+    RecallSampler::start(in_use.clone(), exact, vectors, latest, pause)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Catalog {
     hasher: DefaultHashBuilder,
     /// The last version up to which every change is in the catalog. Written with `writing` held.
     applied: AtomicU64,
+    /// The highest version that is known, from the feed or ahead of it.
+    newest: AtomicU64,
     writing: Mutex<()>,
     /// When the catalog was last known to be complete, in nanoseconds after `epoch`; 0 for never.
     confirmed: AtomicU64,
@@ -80,6 +82,7 @@ impl Catalog {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             hasher: DefaultHashBuilder::default(),
             applied: AtomicU64::new(0),
+            newest: AtomicU64::new(0),
             writing: Mutex::new(()),
             confirmed: AtomicU64::new(0),
             distrusted: AtomicU64::new(0),
@@ -113,6 +116,15 @@ impl Catalog {
         Version::new(self.applied.load(Ordering::Acquire))
     }
 
+    /// The highest version that is known: the last one applied, or one of this instance that the feed has not told yet.
+    pub(crate) fn newest(&self) -> Version {
+        Version::new(self.newest.load(Ordering::Acquire))
+    }
+
+    fn note(&self, version: Version) {
+        self.newest.fetch_max(version.number(), Ordering::AcqRel);
+    }
+
     /// Applies the next changes of the feed, in its order.
     pub(crate) fn apply(&self, changes: Vec<Change>) {
         let _writing = self.writing.lock();
@@ -127,6 +139,7 @@ impl Catalog {
                 Change::Unnamed { version: _ } => {}
             }
             self.applied.fetch_max(version.number(), Ordering::Release);
+            self.note(version);
         }
     }
 
@@ -141,6 +154,7 @@ impl Catalog {
         has_profile: bool,
     ) {
         let _writing = self.writing.lock();
+        self.note(version);
         if self.applied() < version {
             self.put(id, artist.clone(), version, has_profile);
         }
@@ -150,6 +164,7 @@ impl Catalog {
     /// is not known, so that only the feed can tell.
     pub(crate) fn learn_bare(&self, key: &ArtistKey, version: Version) -> bool {
         let _writing = self.writing.lock();
+        self.note(version);
         if version <= self.applied() {
             return true;
         }
@@ -169,6 +184,7 @@ impl Catalog {
     /// Notes that an artist is removed as of this version, ahead of the feed.
     pub(crate) fn learn_gone(&self, key: &ArtistKey, version: Version) {
         let _writing = self.writing.lock();
+        self.note(version);
         if version <= self.applied() {
             return;
         }
@@ -188,9 +204,11 @@ impl Catalog {
         match shard.entry(name.key().clone()) {
             Entry::Occupied(mut held) => match held.get_mut() {
                 Standing::Present(known) if known.version < version => {
+                    // Whoever holds the name goes on sharing it.
+                    let same = known.name.as_str() == name.as_str();
                     *known = Known {
                         id,
-                        name,
+                        name: if same { known.name.clone() } else { name },
                         version,
                         has_profile,
                         reads: AtomicU32::new(known.reads.load(Ordering::Relaxed)),

@@ -137,7 +137,7 @@ impl<O: Origin> Coherent<O> {
 
     /// The answer to a default read, if memory is enough for it.
     pub(crate) fn at_hand(&self, artist: &ArtistKey) -> Option<Read<Arc<O::Value>>> {
-        let read = self.look(artist, self.shared.reliable()?).ok()?;
+        let read = self.look(artist, self.feed().reliable()?.elapsed()).ok()?;
         self.shared.counters.answered(&read);
         Some(read)
     }
@@ -174,7 +174,7 @@ impl<O: Origin> Coherent<O> {
     /// How long ago the catalog was confirmed, if that is good enough for this read.
     async fn standing(&self, freshness: Freshness) -> Result<Option<Duration>, RepositoryError> {
         match freshness {
-            Freshness::Default => Ok(self.shared.reliable()),
+            Freshness::Default => Ok(self.feed().reliable().map(|at| at.elapsed())),
             Freshness::Strict => {
                 self.feed().confirm_soon().await?;
                 let confirmed = self.feed().catalog().confirmed();
@@ -476,12 +476,6 @@ impl<O: Origin> Parts<O> {
     /// Notes whether the database answered.
     fn asked(&self, answers: bool) {
         *self.reach.lock() = Reach { answers, asked: Some(Instant::now()) };
-    }
-
-    /// How long ago the catalog was confirmed, if that was recently enough for a default read.
-    fn reliable(&self) -> Option<Duration> {
-        let age = self.feed.catalog().confirmed()?.elapsed();
-        (age <= self.feed.bounds().max_staleness).then_some(age)
     }
 
     async fn load(

@@ -84,6 +84,18 @@ impl Drop for Task {
     }
 }
 
+/// Rounds as they end.
+pub(crate) struct Rounds(watch::Receiver<Ended>);
+
+impl Rounds {
+    /// Waits until a round has ended after the last call. That never happens once the feed is not followed any more.
+    pub(crate) async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// The feed as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedStatus {
@@ -205,6 +217,12 @@ impl Feed {
         self.shared.bounds
     }
 
+    /// When the catalog was confirmed, if that was recently enough for a default read.
+    pub(crate) fn reliable(&self) -> Option<Instant> {
+        let at = self.shared.catalog.confirmed()?;
+        (at.elapsed() <= self.shared.bounds.max_staleness).then_some(at)
+    }
+
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.shared.catalog
     }
@@ -218,6 +236,11 @@ impl Feed {
     /// Stops following. Strict reads fail from now on, and default reads go to the store once the catalog is too old.
     pub fn stop(&self) {
         self.task.0.abort();
+    }
+
+    /// The rounds that end from now on.
+    pub(crate) fn rounds(&self) -> Rounds {
+        Rounds(self.shared.ended.clone())
     }
 
     /// Asks for a round without waiting for it.

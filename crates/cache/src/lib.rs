@@ -17,6 +17,7 @@ mod read_through;
 mod redis;
 #[cfg(feature = "redis")]
 mod sessions;
+mod similar_artists;
 mod statistics;
 mod style_profiles;
 mod warming;
@@ -46,6 +47,10 @@ pub use redis::{
 };
 #[cfg(feature = "redis")]
 pub use sessions::{InvalidSessionLifetimes, MAX_SESSION_BYTES, SessionError, Sessions};
+pub use similar_artists::{
+    CachedSimilarArtists, IndexState, SearchCounts, SearchSource, SimilarRead, SimilaritySettings,
+    SimilarityStatus,
+};
 pub use statistics::TierStatistics;
 pub use style_profiles::{
     CachedProfile, CachedStyleProfiles, Representation, shared::SharedProfiles,

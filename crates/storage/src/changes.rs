@@ -70,8 +70,8 @@ impl Changes for SeaChanges {
     }
 }
 
-/// What [`SINCE`] is given for `$1` and `$2`.
-fn bounds(version: Version, limit: u32) -> (i64, i64) {
+/// What the statements of the feed are given for `$1` and `$2`.
+pub(crate) fn bounds(version: Version, limit: u32) -> (i64, i64) {
     (i64::try_from(version.number()).unwrap_or(i64::MAX), i64::from(limit))
 }
 

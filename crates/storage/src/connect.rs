@@ -3,8 +3,12 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use domain::Clock;
+#[cfg(feature = "postgres")]
+use sea_orm::sqlx::PgConnection;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
+#[cfg(feature = "postgres")]
+use crate::error::Failure;
 use crate::store::{Backend, Store};
 
 /// How many connections a store keeps and opens, and how long it waits.
@@ -127,8 +131,25 @@ async fn postgres(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, 
     // The ORM knows one spelling of the scheme.
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
     let mut options = options(&format!("postgres:{rest}"), limits);
-    options.statement_timeout(limits.statement_timeout).set_application_name("groovebase");
+    options
+        .statement_timeout(limits.statement_timeout)
+        .set_application_name("groovebase")
+        // No statement here runs so long that compiling it first would pay, whatever the planner expects.
+        .map_sqlx_postgres_opts(|server| server.options([("jit", "off")]));
     open(options).await
+}
+
+/// Opens a connection beside the pool, for work that may take as long as it takes.
+#[cfg(feature = "postgres")]
+pub(crate) async fn unhurried(store: &Store) -> Result<PgConnection, Failure> {
+    use sea_orm::sqlx::ConnectOptions as _;
+
+    let server = store.database().get_postgres_connection_pool().connect_options();
+    // A later setting goes before an earlier one.
+    let server = server.as_ref().clone().application_name("groovebase");
+    let server = server.options([("statement_timeout", 0)]);
+    let connection = tokio::time::timeout(store.limits().acquire_timeout, server.connect()).await;
+    Ok(connection.map_err(Failure::unavailable)??)
 }
 
 #[cfg(feature = "sqlite")]

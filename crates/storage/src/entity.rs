@@ -8,6 +8,8 @@ mod stored_time;
 mod stored_vector;
 pub(crate) mod style_embedding;
 pub(crate) mod style_profile;
+mod vector_row;
 
 pub(crate) use stored_time::StoredTime;
 pub(crate) use stored_vector::StoredVector;
+pub(crate) use vector_row::VectorRow;

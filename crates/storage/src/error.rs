@@ -32,6 +32,14 @@ impl Failure {
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Database(error) if matches!(nature(error), Nature::ConnectionLost | Nature::Deadlock))
     }
+
+    /// Whether the server ran out of memory, shared memory or room on a disk.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn lacks_resources(&self) -> bool {
+        matches!(self, Self::Database(DbErr::Exec(RuntimeErr::SqlxError(error)))
+            if matches!(error.as_ref(), SqlxError::Database(error)
+                if error.code().is_some_and(|code| code.starts_with("53"))))
+    }
 }
 
 impl From<SqlxError> for Failure {

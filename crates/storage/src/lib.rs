@@ -11,10 +11,18 @@ mod research_sources;
 mod similar_artists;
 mod store;
 mod style_profiles;
+mod style_vectors;
 mod suggestions;
+#[cfg(feature = "postgres")]
+mod vector_index;
 
 pub use connect::{ConnectError, PoolLimits, connect};
 pub use store::{Backend, PoolUse, Store};
+#[cfg(feature = "postgres")]
+pub use vector_index::{
+    BuildProgress, StoredVectorIndex, VectorIndex, VectorIndexError, VectorIndexKind,
+    VectorIndexParameters, VectorIndexStatus,
+};
 
 #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
 compile_error!("choose at least one of the features `postgres` and `sqlite`");

@@ -1,26 +1,28 @@
 //! Similar artists. How embeddings are compared is each backend's own; how answers rank is the same.
 
+mod candidate;
+#[cfg(feature = "sqlite")]
+mod closest;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::cmp::Ordering;
-
 use async_trait::async_trait;
 use domain::{
-    ArtistName, Exactness, Neighbour, Neighbours, RepositoryError, Search, SimilarArtists, Version,
+    Exactness, Limit, Neighbour, Neighbours, RepositoryError, Search, SearchMode, SimilarArtists,
+    Version,
 };
-use sea_orm::{
-    ConnectionTrait, EntityTrait, QuerySelect,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::{
-    entity::{artist, artist::stored_version, removed_artist},
+    entity::artist::stored_version,
     error::Failure,
     store::{Backend, Store},
 };
+use candidate::Candidate;
+#[cfg(feature = "postgres")]
+pub(crate) use postgres::plan;
 
 /// [`SimilarArtists`] in the database.
 #[derive(Debug, Clone)]
@@ -31,68 +33,76 @@ impl SimilarArtists for SeaSimilarArtists {
     async fn nearest(&self, search: &Search) -> Result<Neighbours, RepositoryError> {
         self.0
             .retry(|| async {
+                // Before the search: it sees at least as much.
                 let as_of = latest_version(self.0.database()).await?;
                 let found = match self.0.backend() {
                     #[cfg(feature = "postgres")]
-                    Backend::Postgres => postgres::nearest(self.0.database(), search).await?,
+                    Backend::Postgres => postgres::nearest(&self.0, search).await?,
                     #[cfg(feature = "sqlite")]
                     Backend::Sqlite => sqlite::nearest(self.0.database(), search).await?,
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
                     _ => return Err(RepositoryError::Conflict.into()),
                 };
-                let Found { mut candidates, mode, compared } = found;
-                candidates.sort_by(closest_first);
-                candidates.truncate(search.limit.get().into());
-                let neighbours = candidates
-                    .into_iter()
-                    .map(|Candidate { similarity, artist }| Neighbour { artist, score: similarity })
-                    .collect();
-                Ok(Neighbours { neighbours, exactness: Exactness { mode, compared, as_of } })
+                Ok(found.answer(search.limit, as_of))
             })
             .await
     }
 
     async fn nearest_many(&self, searches: &[Search]) -> Result<Vec<Neighbours>, RepositoryError> {
-        let mut answers = Vec::with_capacity(searches.len());
-        for search in searches {
-            answers.push(self.nearest(search).await?);
+        match self.0.backend() {
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite if !searches.is_empty() => {
+                self.0
+                    .retry(|| async {
+                        let as_of = latest_version(self.0.database()).await?;
+                        let found = sqlite::nearest_many(self.0.database(), searches).await?;
+                        let answers = found.into_iter().zip(searches);
+                        Ok(answers
+                            .map(|(found, search)| found.answer(search.limit, as_of))
+                            .collect())
+                    })
+                    .await
+            }
+            Backend::Postgres | Backend::Sqlite => {
+                let mut answers = Vec::with_capacity(searches.len());
+                for search in searches {
+                    answers.push(self.nearest(search).await?);
+                }
+                Ok(answers)
+            }
         }
-        Ok(answers)
     }
 }
 
 /// What a backend's search yields: at least the wanted artists, in any order, and how it came by them.
 struct Found {
     candidates: Vec<Candidate>,
-    mode: domain::SearchMode,
+    mode: SearchMode,
     compared: u64,
 }
 
-struct Candidate {
-    similarity: f64,
-    artist: ArtistName,
+impl Found {
+    fn answer(self, limit: Limit<20>, as_of: Version) -> Neighbours {
+        let Self { mut candidates, mode, compared } = self;
+        candidates.sort_unstable();
+        candidates.truncate(limit.get().into());
+        let neighbours = candidates
+            .into_iter()
+            .map(|Candidate { similarity, artist }| Neighbour { artist, score: similarity })
+            .collect();
+        Neighbours { neighbours, exactness: Exactness { mode, compared, as_of } }
+    }
 }
 
-fn closest_first(one: &Candidate, other: &Candidate) -> Ordering {
-    other
-        .similarity
-        .partial_cmp(&one.similarity)
-        .unwrap_or(Ordering::Equal)
-        .then_with(|| one.artist.key().cmp(other.artist.key()))
-}
+/// Each table's from the end of its index.
+const LATEST: &str = "
+    SELECT (SELECT max(version) FROM artists) AS present,
+     (SELECT max(version) FROM removed_artists) AS removed";
 
-async fn latest_version(database: &impl ConnectionTrait) -> Result<Version, Failure> {
-    let present: Option<Option<i64>> = artist::Entity::find()
-        .select_only()
-        .expr(Expr::col(artist::Column::Version).max())
-        .into_tuple()
-        .one(database)
-        .await?;
-    let removed: Option<Option<i64>> = removed_artist::Entity::find()
-        .select_only()
-        .expr(Expr::col(removed_artist::Column::Version).max())
-        .into_tuple()
-        .one(database)
-        .await?;
-    stored_version(Ord::max(present.flatten(), removed.flatten()).unwrap_or(0))
+async fn latest_version(database: &DatabaseConnection) -> Result<Version, Failure> {
+    let latest = Statement::from_string(database.get_database_backend(), LATEST);
+    let Some(row) = database.query_one_raw(latest).await? else { return Ok(Version::ZERO) };
+    let (present, removed): (Option<i64>, Option<i64>) =
+        (row.try_get("", "present")?, row.try_get("", "removed")?);
+    stored_version(present.max(removed).unwrap_or(0))
 }

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use backon::{ExponentialBuilder, Retryable};
 use domain::{
     Artists, BulkLoad, Changes, Clock, Generations, RepositoryError, ResearchSources,
-    SimilarArtists, StyleProfiles, Timestamp,
+    SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement,
@@ -17,10 +17,13 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 pub(crate) use versioned_transaction::VersionedTransaction;
 
+#[cfg(feature = "postgres")]
+use crate::vector_index::{Remembered, SearchedIndex, VectorIndex};
 use crate::{
     artists::SeaArtists, bulk_load::SeaBulkLoad, changes::SeaChanges, connect::PoolLimits,
     error::Failure, generations::SeaGenerations, research_sources::SeaResearchSources,
     similar_artists::SeaSimilarArtists, style_profiles::SeaStyleProfiles,
+    style_vectors::SeaStyleVectors,
 };
 
 /// Which database a store lies in.
@@ -55,6 +58,8 @@ struct Shared {
     limits: PoolLimits,
     writers: Semaphore,
     commits: watch::Sender<()>,
+    #[cfg(feature = "postgres")]
+    searched_index: Remembered,
     clock: Arc<dyn Clock>,
 }
 
@@ -78,6 +83,8 @@ impl Store {
                 limits: limits.clone(),
                 writers: Semaphore::new(writers),
                 commits: watch::Sender::new(()),
+                #[cfg(feature = "postgres")]
+                searched_index: Remembered::default(),
                 clock,
             }),
         }
@@ -158,10 +165,35 @@ impl Store {
         Arc::new(SeaChanges(self.clone()))
     }
 
+    /// What searches compare, for whoever keeps it.
+    #[must_use]
+    pub fn style_vectors(&self) -> Arc<dyn StyleVectors> {
+        Arc::new(SeaStyleVectors(self.clone()))
+    }
+
     /// The way to load many profiles at once.
     #[must_use]
     pub fn bulk_load(&self) -> Arc<dyn BulkLoad> {
         Arc::new(SeaBulkLoad(self.clone()))
+    }
+
+    /// The index in which the database looks up neighbours.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn vector_index(&self) -> VectorIndex {
+        VectorIndex(self.clone())
+    }
+
+    /// The vector index that serves searches by cosine, if there is one, as of a few seconds ago.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn searched_index(&self) -> Result<Option<SearchedIndex>, Failure> {
+        self.shared.searched_index.index(self).await
+    }
+
+    /// Notes that the vector index has changed.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn forget_searched_index(&self) {
+        self.shared.searched_index.forget();
     }
 
     pub(crate) fn database(&self) -> &DatabaseConnection {

@@ -1,147 +1,191 @@
-//! Similar artists: the same order as comparing all of them in double precision.
+//! Similar artists: the same order and numbers as comparing all of them in double precision, as of now.
+
+mod difficult;
+mod edits;
+mod engines;
+mod filters;
+pub(crate) mod model;
 
 use anyhow::{Context, ensure};
-use domain::{ArtistName, Embedding, Expected, Limit, NewStyleProfile, Search, SearchMode};
+use domain::{Embedding, Expected, Limit, Metric, Search};
+use model::{Model, profile, same_neighbours};
 
-use crate::{fixture::Fixture, given};
+use crate::{
+    fixture::{Fixture, Sqlite},
+    given,
+};
 
-fn with_embedding(artist: &str, embedding: Embedding) -> anyhow::Result<NewStyleProfile> {
-    Ok(NewStyleProfile { embedding: Some(embedding), ..given::profile(artist, artist)? })
+pub use difficult::{ranks_what_single_precision_cannot_tell_apart, takes_every_scale};
+pub use edits::{
+    edits_by_hand_count_at_once, every_change_counts_at_once, never_tears_a_vector_under_writes,
+    what_cannot_be_compared_hides_no_other,
+};
+pub use engines::every_engine_says_what_it_did;
+pub use filters::{conditions_hold_together, ends_of_ranges_are_included, nobody_may_be_admitted};
+
+/// A search around an embedding.
+fn around(target: &Embedding, metric: Metric, limit: u16) -> anyhow::Result<Search> {
+    Ok(Search { metric, ..Search::around(target.clone(), Limit::new(limit)?) })
 }
 
-fn around(target: &Embedding, except: Option<&ArtistName>, limit: Limit<20>) -> Search {
-    Search {
-        except: except.into_iter().map(|artist| artist.key().clone()).collect(),
-        ..Search::around(target.clone(), limit)
-    }
+/// Artists with embeddings of unit length, or a few times that, in all directions.
+async fn filled(fixture: &impl Fixture, artists: u16) -> anyhow::Result<Model> {
+    let profiles = (0..artists).map(|number| {
+        let embedding = scaled(&given::embedding(number.into())?, f32::from(1 + number % 5))?;
+        profile(&format!("Artist {number:03}"), embedding)
+    });
+    Model::filled(fixture, profiles.collect::<anyhow::Result<_>>()?).await
 }
 
-/// The oracle: cosine by its definition.
-fn cosine(one: &Embedding, other: &Embedding) -> f64 {
-    let dot = |a: &Embedding, b: &Embedding| {
-        a.as_slice()
-            .iter()
-            .zip(b.as_slice())
-            .map(|(&x, &y)| f64::from(x) * f64::from(y))
-            .sum::<f64>()
-    };
-    dot(one, other) / (dot(one, one).sqrt() * dot(other, other).sqrt())
+fn scaled(embedding: &Embedding, factor: f32) -> anyhow::Result<Embedding> {
+    let numbers: Vec<f32> = embedding.as_slice().iter().map(|number| number * factor).collect();
+    Ok(Embedding::try_from(numbers)?)
 }
 
-/// Same artists, same order, same numbers as the oracle.
-pub async fn agrees_with_brute_force(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
-    let mut stored = Vec::new();
-    for seed in 0..200 {
-        let new = with_embedding(&format!("Artist {seed:03}"), given::embedding(seed)?)?;
-        stored.push(store.style_profiles().save(&new, Expected::Any).await?.profile);
-    }
+/// Same artists, same order, same numbers, by every metric.
+pub async fn agrees_with_the_definition(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let model = filled(fixture, 200).await?;
+    let similar = fixture.similar_artists();
+    let stored = model.vectors().step_by(40).map(|(_, vector)| vector.embedding.clone());
+    let targets: Vec<Embedding> = stored.chain([given::embedding(1_000)?]).collect();
 
-    for target in stored.iter().step_by(40) {
-        let embedding = target.embedding.as_ref().context("saved with one")?;
-        let answer = store
-            .similar_artists()
-            .nearest(&around(embedding, Some(&target.artist), Limit::new(20)?))
-            .await?;
-
-        let mut expected: Vec<(f64, &str)> = stored
-            .iter()
-            .filter(|other| other.artist_id != target.artist_id)
-            .filter_map(|other| {
-                Some((cosine(embedding, other.embedding.as_ref()?), other.artist.key().as_str()))
-            })
-            .collect();
-        expected.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(other.1)));
-        ensure!(answer.neighbours.len() == 20);
-        for (found, (similarity, key)) in answer.neighbours.iter().zip(expected) {
-            ensure!(found.artist.key().as_str() == key, "{found:?} instead of {key}");
-            ensure!((found.score - similarity).abs() < 1e-12, "{found:?} {similarity}");
+    for target in &targets {
+        for metric in Metric::ALL {
+            for limit in [1, 7, 20] {
+                model.agrees(&*similar, &around(target, metric, limit)?).await?;
+            }
         }
-        ensure!(answer.exactness.mode == SearchMode::Exact && answer.exactness.compared == 200);
-        let latest = stored.last().context("saved")?.version;
-        ensure!(latest <= answer.exactness.as_of, "{:?}", answer.exactness);
     }
     Ok(())
+}
+
+/// The same data gives the same answers here and on SQLite, to the last bit.
+pub async fn gives_the_same_numbers_on_every_backend(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let other = Sqlite::open().await?;
+    let model = filled(fixture, 100).await?;
+    filled(&other, 100).await?;
+
+    for target in model.embeddings().step_by(9) {
+        for metric in Metric::ALL {
+            let search = around(target, metric, 20)?;
+            let here = fixture.similar_artists().nearest(&search).await?;
+            let there = other.similar_artists().nearest(&search).await?;
+            ensure!(same_neighbours(&here, &there), "{here:?}\n{there:?}");
+            ensure!(here.exactness.compared == there.exactness.compared, "{here:?}\n{there:?}");
+        }
+    }
+    other.close().await
 }
 
 /// More twins than any spare candidates, all with one embedding: ordered by key, without the artist itself.
 pub async fn twins_are_ordered_by_key_and_self_is_left_out(
     fixture: &impl Fixture,
 ) -> anyhow::Result<()> {
-    let store = fixture.store();
     let embedding = given::embedding(7)?;
-    let names: Vec<String> =
-        (0..90).map(|number| format!("twin {:02}", (number * 37) % 90)).collect();
-    for name in &names {
-        store
-            .style_profiles()
-            .save(&with_embedding(name, embedding.clone())?, Expected::Any)
-            .await?;
+    let names = (0..90).map(|number| format!("twin {:02}", (number * 37) % 90));
+    let twins = names.map(|name| profile(&name, embedding.clone()));
+    let model = Model::filled(fixture, twins.collect::<anyhow::Result<_>>()?).await?;
+    let similar = fixture.similar_artists();
+
+    for metric in Metric::ALL {
+        for except in ["twin 03", "twin 00", "twin 89"] {
+            let search =
+                Search { except: vec![given::key(except)?], ..around(&embedding, metric, 5)? };
+            let answer = model.agrees(&*similar, &search).await?;
+
+            let found: Vec<&str> =
+                answer.neighbours.iter().map(|neighbour| neighbour.artist.as_str()).collect();
+            let first = ["twin 00", "twin 01", "twin 02", "twin 03", "twin 04", "twin 05"];
+            let others: Vec<&str> =
+                first.into_iter().filter(|&name| name != except).take(5).collect();
+            ensure!(found == others, "{found:?} without {except}");
+        }
     }
-    let own = store.style_profiles().find(&given::key("twin 03")?).await?.context("saved")?;
+    Ok(())
+}
 
-    let answer = store
-        .similar_artists()
-        .nearest(&around(&embedding, Some(&own.artist), Limit::new(5)?))
-        .await?;
+/// Whoever is left out is compared all the same, and takes nobody's place.
+pub async fn any_number_can_be_left_out(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let model = filled(fixture, 60).await?;
+    let similar = fixture.similar_artists();
+    let target = given::embedding(3)?;
+    let by_closeness = similar.nearest(&around(&target, Metric::Cosine, 20)?).await?;
+    let keys: Vec<_> =
+        by_closeness.neighbours.iter().map(|neighbour| neighbour.artist.key().clone()).collect();
+    let everybody: Vec<_> = model.vectors().map(|(artist, _)| artist.key().clone()).collect();
+    let nobody_known = vec![given::key("nobody")?];
+    let (closest, others) = keys.split_at(1);
 
-    let found: Vec<&str> =
-        answer.neighbours.iter().map(|neighbour| neighbour.artist.as_str()).collect();
-    ensure!(found == ["twin 00", "twin 01", "twin 02", "twin 04", "twin 05"], "{found:?}");
-    ensure!(answer.neighbours.iter().all(|neighbour| (neighbour.score - 1.0).abs() < 1e-12));
+    for except in [closest, others, &keys, &everybody, &nobody_known] {
+        for metric in Metric::ALL {
+            let search = Search { except: except.to_vec(), ..around(&target, metric, 20)? };
+            let answer = model.agrees(&*similar, &search).await?;
+            ensure!(answer.exactness.compared == 60, "{:?}", answer.exactness);
+        }
+    }
     Ok(())
 }
 
 /// As many as exist, also when that is none.
 pub async fn answers_from_none_and_few(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
-    let nearest = async |except: Option<&ArtistName>| {
-        store
-            .similar_artists()
-            .nearest(&around(&given::embedding(1)?, except, Limit::LARGEST))
-            .await
-            .map_err(anyhow::Error::from)
-    };
+    let (similar, profiles) = (fixture.similar_artists(), fixture.style_profiles());
+    let mut model = Model::default();
+    let own = given::key("J Dilla")?;
+    let searches = Metric::ALL.map(|metric| around(&given::embedding(1)?, metric, 20));
+    let searches = searches.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
 
-    ensure!(nearest(None).await?.neighbours.is_empty());
-    let only = store
-        .style_profiles()
-        .save(&given::profile("J Dilla", "late")?, Expected::Any)
-        .await?
-        .profile;
-    ensure!(nearest(None).await?.neighbours.len() == 1);
-    ensure!(nearest(Some(&only.artist)).await?.neighbours.is_empty());
-    store.style_profiles().save(&given::profile("Tony Allen", "rolling")?, Expected::Any).await?;
-    store.artists().find_or_create(&given::name("Pending")?).await?;
-    ensure!(nearest(None).await?.neighbours.len() == 2);
-    ensure!(nearest(Some(&only.artist)).await?.neighbours.len() == 1);
+    for artist in ["", "J Dilla", "Tony Allen"] {
+        if !artist.is_empty() {
+            let new = given::profile(artist, artist)?;
+            profiles.save(&new, Expected::Any).await?;
+            model.save(&new);
+        }
+        for search in &searches {
+            model.agrees(&*similar, search).await?;
+            let others = Search { except: vec![own.clone()], ..search.clone() };
+            model.agrees(&*similar, &others).await?;
+        }
+    }
+    fixture.artists().find_or_create(&given::name("Pending")?).await?;
+    for search in &searches {
+        model.agrees(&*similar, search).await?;
+    }
     Ok(())
 }
 
-/// A search beside writes sees one embedding or the other, never a mixture.
-pub async fn never_tears_a_vector_under_writes(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let store = fixture.store();
-    let (one, other) = (given::embedding(1)?, given::embedding(2)?);
-    let between = cosine(&one, &other);
-    store.style_profiles().save(&with_embedding("J Dilla", one.clone())?, Expected::Any).await?;
-    let writer = tokio::spawn({
-        let profiles = store.style_profiles();
-        let other = other.clone();
-        let one = one.clone();
-        async move {
-            for round in 0..40 {
-                let embedding = if round % 2 == 0 { other.clone() } else { one.clone() };
-                profiles.save(&with_embedding("J Dilla", embedding)?, Expected::Any).await?;
-            }
-            anyhow::Ok(())
-        }
-    });
+/// Many at once are answered as one by one, in the order asked for, whatever each of them asks for.
+pub async fn a_batch_is_answered_as_one_by_one(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let model = filled(fixture, 80).await?;
+    let similar = fixture.similar_artists();
+    let searches = filters::of_all_kinds(&model)?;
+    ensure!(100 <= searches.len(), "{}", searches.len());
 
-    while !writer.is_finished() {
-        let answer = store.similar_artists().nearest(&around(&one, None, Limit::new(1)?)).await?;
-        let similarity = answer.neighbours.first().context("always there")?.score;
-        let whole = (similarity - 1.0).abs() < 1e-9 || (similarity - between).abs() < 1e-9;
-        ensure!(whole, "{similarity} is neither 1 nor {between}");
+    let answers = similar.nearest_many(&searches).await?;
+    let none = similar.nearest_many(&[]).await?;
+
+    ensure!(answers.len() == searches.len() && none.is_empty());
+    for (search, answer) in searches.iter().zip(&answers) {
+        model.check(search, answer).with_context(|| format!("{search:?}"))?;
+        let alone = similar.nearest(search).await?;
+        ensure!(same_neighbours(answer, &alone), "{answer:?}\n{alone:?}");
     }
-    writer.await?
+    Ok(())
+}
+
+/// An answer tells as of when it is: at least what this instance wrote before.
+pub async fn tells_as_of_when(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let (similar, profiles) = (fixture.similar_artists(), fixture.style_profiles());
+    let search = around(&given::embedding(1)?, Metric::Cosine, 5)?;
+    let before = similar.nearest(&search).await?.exactness.as_of;
+
+    let saved =
+        profiles.save(&given::profile("J Dilla", "late")?, Expected::Any).await?.profile.version;
+    let with = similar.nearest(&search).await?.exactness.as_of;
+    let removed = fixture.artists().remove(&given::key("J Dilla")?).await?.context("was there")?;
+    let without = similar.nearest(&search).await?.exactness.as_of;
+
+    let versions = [before, saved, with, removed, without];
+    ensure!(before < saved && with < removed, "{versions:?}");
+    ensure!(versions.is_sorted(), "{versions:?}");
+    Ok(())
 }

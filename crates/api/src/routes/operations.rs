@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpResponse, get, http::header, web};
-use cache::{FeedStatus, Redis, RedisHealth};
+use cache::{FeedStatus, IndexState, Redis, RedisHealth, SimilarityStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -133,6 +133,7 @@ struct LivenessView {
     "database": {"state": "ok", "backend": "sqlite", "latency_us": 120},
     "redis": {"state": "ok", "latency_us": 90, "detail": null},
     "feed": {"state": "ok", "age_ms": 120, "lag_us": 310, "artists": 108},
+    "index": {"state": "ready", "vectors": 108, "memory_bytes": 259_200, "bound_bytes": 1_073_741_824, "version": 42},
     "pool": {"active": 1, "idle": 9, "most": 30}
 }))]
 struct HealthView {
@@ -147,6 +148,8 @@ struct HealthView {
     redis: RedisView,
     /// The change feed that keeps the caches right.
     feed: FeedView,
+    /// The index of embeddings in memory, which similar artists are found in.
+    index: IndexView,
     /// The database connections.
     pool: PoolView,
 }
@@ -193,6 +196,24 @@ struct FeedView {
     artists: u64,
 }
 
+/// How the index of embeddings stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IndexHealth)]
+struct IndexView {
+    /// `ready`, `loading` (after the start), `behind` (it has not caught up with a change yet), `too_large` (the
+    /// embeddings do not fit into the memory it may take) or `off`. Unless it is `ready`, the database may have to search.
+    #[schema(value_type = String)]
+    state: &'static str,
+    /// How many embeddings it holds.
+    vectors: u64,
+    /// How many bytes it takes.
+    memory_bytes: u64,
+    /// How many bytes it may take.
+    bound_bytes: u64,
+    /// It includes every change up to this version.
+    version: u64,
+}
+
 /// How the database connections are used.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PoolUse)]
@@ -210,8 +231,10 @@ impl HealthView {
         let (latency, redis) = tokio::join!(state.probe(), RedisView::of(state.redis()));
         let database = if latency.is_some() { Status::Ok } else { Status::Unavailable };
         let feed = FeedView::from(state.feed_status());
+        let index = IndexView::from(state.similarity_status());
+        let is_wanting = redis.is_wanting() || feed.is_wanting() || index.is_wanting();
         let status = match database {
-            Status::Ok if redis.is_wanting() || feed.is_wanting() => Status::Degraded,
+            Status::Ok if is_wanting => Status::Degraded,
             database => database,
         };
         let latency_us = latency.map(micros);
@@ -221,6 +244,7 @@ impl HealthView {
             database: DatabaseView { state: database, backend: state.backend(), latency_us },
             redis,
             feed,
+            index,
             pool: state.connections().into(),
         }
     }
@@ -269,6 +293,21 @@ impl From<FeedStatus> for FeedView {
             lag_us: micros(last_round),
             artists: u64::try_from(artists).unwrap_or(u64::MAX),
         }
+    }
+}
+
+impl IndexView {
+    /// Whether somebody has to give it more memory, or say that there is to be none.
+    fn is_wanting(&self) -> bool {
+        self.state == IndexState::TooLarge.as_str()
+    }
+}
+
+impl From<SimilarityStatus> for IndexView {
+    fn from(status: SimilarityStatus) -> Self {
+        let SimilarityStatus { state, vectors, memory_bytes, bound_bytes, applied, .. } = status;
+        let version = applied.number();
+        Self { state: state.as_str(), vectors, memory_bytes, bound_bytes, version }
     }
 }
 

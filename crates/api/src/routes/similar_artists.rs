@@ -1,23 +1,47 @@
 //! Similar artists: who plays alike.
 
+mod body;
+mod explanation;
+mod filter;
+mod target;
+mod view;
+mod wishes;
+
 use std::time::Instant;
 
-use actix_web::{get, web};
-use domain::{Exactness, Limit, Neighbour, Neighbours, Search, StyleProfiles as _};
+use actix_web::{HttpResponse, get, post, web};
+use cache::{Freshness, SimilarRead};
+use domain::{DrumFeel, Neighbours, RepositoryError, Search};
 use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
-    failures::{BadArtist, Broken, NoEmbedding, NoProfile},
-    parameters::{Asked, FromParameters, Parameters},
+    body::JsonBody,
+    failures::{BadArtist, BadBody, Broken, NoEmbedding, NoProfile, UnusableBody},
+    freshness::{Served, Wanted},
+    json,
+    parameters::Asked,
     path::ArtistInPath,
-    problem::{Code, Problem},
+    problem::Problem,
     state::State,
 };
 
+use self::{
+    body::{BatchBody, SearchBody, Sought},
+    explanation::Feels,
+    target::{Around, Target},
+    view::{
+        BatchResultView, Comparison, EntryView, ExactnessView, NeighbourView, SearchResultView,
+        SimilarArtistsView,
+    },
+    wishes::Wishes,
+};
+
 pub(super) fn register(config: &mut ServiceConfig<'_>) {
-    config.service(find_similar_artists);
+    config
+        .service(find_similar_artists)
+        .service(search_similar_artists)
+        .service(find_similar_to_many);
 }
 
 /// Finds the artists who play most like one, the closest first.
@@ -25,10 +49,15 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
     tag = "similar-artists",
     params(
         ("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla"),
-        ("limit" = Option<u16>, Query, description = "How many at most; 5 if not given", minimum = 1, maximum = 20),
+        Wishes,
+        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
     ),
     responses(
-        (status = OK, description = "The closest artists", body = SimilarArtistsView),
+        (status = OK, description = "The closest artists", body = SimilarArtistsView, headers(
+            ("x-cache" = String, description = "What answered: memory (it was kept from the same search), index (compared in memory) or database"),
+            ("age" = u64, description = "Seconds since the answer was known to be current"),
+            ("warning" = String, description = "110, when the database cannot be reached and the answer may be out of date"),
+        )),
         BadArtist, NoProfile, NoEmbedding, Broken,
     ),
 )]
@@ -36,93 +65,150 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
 async fn find_similar_artists(
     state: web::Data<State>,
     artist: ArtistInPath,
-    query: Asked<FindParameters>,
-) -> Result<web::Json<SimilarArtistsView>, Problem> {
+    query: Asked<Wishes>,
+    wanted: Wanted,
+) -> Result<HttpResponse, Problem> {
     let asked = Instant::now();
-    let Some(profile) = state.style_profiles.find(artist.0.key()).await? else {
-        return Err(state.no_profile(&artist.0).await);
+    let wishes = query.0;
+    let (target, known) = Target::find(&state, &artist.0, wanted.0).await?;
+    let search = around(&target, &wishes);
+    let read = state.similar_artists.read(&search, wanted.0).await?;
+    state.metrics().searched(wishes.metric, &read);
+    let feels = feels(&state, &wishes, [&*read.answer], wanted.0).await?;
+    let view = SimilarArtistsView {
+        artist: target.artist.to_string(),
+        metric: view::told(wishes.metric),
+        similar_artists: similar(&read, &wishes, feels.as_ref(), Some(&target.feel)),
+        exactness: ExactnessView::of(read.answer.exactness, asked),
     };
-    let Some(embedding) = &profile.embedding else {
-        let detail =
-            format!("the style profile of '{}' has no embedding to compare", profile.artist);
-        return Err(Problem::new(Code::EmbeddingMissing, detail));
+    Ok(answer([Some(Served::of_search(&read)), Some(known), compared(feels.as_ref())], view))
+}
+
+/// Finds the artists closest to an embedding, or those who play like some artists and unlike others.
+#[utoipa::path(
+    tag = "similar-artists",
+    params(
+        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
+    ),
+    request_body = SearchBody,
+    responses(
+        (status = OK, description = "The closest artists", body = SearchResultView, headers(
+            ("x-cache" = String, description = "What answered: memory (it was kept from the same search), index (compared in memory) or database"),
+            ("age" = u64, description = "Seconds since the answer was known to be current"),
+            ("warning" = String, description = "110, when the database cannot be reached and the answer may be out of date"),
+        )),
+        BadBody, NoProfile, NoEmbedding, UnusableBody, Broken,
+    ),
+)]
+#[post("/api/v1/similar")]
+async fn search_similar_artists(
+    state: web::Data<State>,
+    _: Asked<()>,
+    wanted: Wanted,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let asked = Instant::now();
+    let Sought { centre, wishes } = json::read(&body.0, SearchBody::read)?;
+    let Around { embedding, except, artists } = Around::of(&state, centre, wanted.0).await?;
+    let search = wishes.search(embedding, except);
+    let read = state.similar_artists.read(&search, wanted.0).await?;
+    state.metrics().searched(wishes.metric, &read);
+    let feels = feels(&state, &wishes, [&*read.answer], wanted.0).await?;
+    let known = artists.as_ref().map(|artists| artists.served);
+    let target = artists.as_ref().map(|artists| &artists.feel);
+    let similar = similar(&read, &wishes, feels.as_ref(), target);
+    let exactness = ExactnessView::of(read.answer.exactness, asked);
+    let view = SearchResultView::new(artists, wishes.metric, similar, exactness);
+    Ok(answer([Some(Served::of_search(&read)), known, compared(feels.as_ref())], view))
+}
+
+/// Finds the artists who play most like each of several. What is wrong with one does not keep the others from being
+/// answered.
+#[utoipa::path(
+    tag = "similar-artists",
+    params(
+        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
+    ),
+    request_body = BatchBody,
+    responses(
+        (status = OK, description = "The closest artists to each", body = BatchResultView, headers(
+            ("x-cache" = String, description = "What answered the costliest search: memory, index or database; without any, what knows that"),
+            ("age" = u64, description = "Seconds since all of the answer was known to be current"),
+            ("warning" = String, description = "110, when the database cannot be reached and the answer may be out of date"),
+        )),
+        BadBody, UnusableBody, Broken,
+    ),
+)]
+#[post("/api/v1/similar/batch")]
+async fn find_similar_to_many(
+    state: web::Data<State>,
+    _: Asked<()>,
+    wanted: Wanted,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let asked = Instant::now();
+    let BatchBody { artists, wishes } = json::read(&body.0, BatchBody::read)?;
+    let (targets, known) = Target::find_each(&state, &artists, wanted.0).await?;
+    let searches: Vec<Search> =
+        targets.iter().flatten().map(|target| around(target, &wishes)).collect();
+    let reads = state.similar_artists.read_many(&searches, wanted.0).await?;
+    for read in &reads {
+        state.metrics().searched(wishes.metric, read);
+    }
+    let feels = feels(&state, &wishes, reads.iter().map(|read| &*read.answer), wanted.0).await?;
+
+    let mut answers = reads.iter();
+    let results = artists.iter().zip(&targets).filter_map(|(artist, target)| match target {
+        Ok(target) => Some(EntryView::Found {
+            artist: target.artist.to_string(),
+            similar_artists: similar(answers.next()?, &wishes, feels.as_ref(), Some(&target.feel)),
+        }),
+        Err(problem) => {
+            Some(EntryView::Failed { artist: artist.to_string(), error: problem.of_entry() })
+        }
+    });
+    let view = BatchResultView {
+        metric: view::told(wishes.metric),
+        results: results.collect(),
+        exactness: ExactnessView::of_all(&reads, asked),
     };
-    let search = Search {
-        except: vec![artist.0.key().clone()],
-        ..Search::around(embedding.clone(), query.0.limit)
-    };
-    let Neighbours { neighbours, exactness } = state.similar_artists.nearest(&search).await?;
-    Ok(web::Json(SimilarArtistsView {
-        artist: profile.artist.to_string(),
-        similar_artists: neighbours.into_iter().map(NeighbourView::from).collect(),
-        exactness: ExactnessView::of(exactness, asked),
-    }))
+    Ok(answer([Served::of_searches(&reads), known, compared(feels.as_ref())], view))
 }
 
-/// How many artists to find.
-#[derive(Debug)]
-struct FindParameters {
-    limit: Limit<20>,
-}
-
-impl FromParameters for FindParameters {
-    fn from_parameters(parameters: &mut Parameters) -> Option<Self> {
-        Some(Self { limit: parameters.limit(5)? })
+/// An answer that says of itself what is true of everything it rests on. What answered is the first of that.
+fn answer(rests_on: [Option<Served>; 3], view: impl Serialize) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(served) = rests_on.into_iter().flatten().reduce(Served::resting_on) {
+        served.tell(&mut response);
     }
+    response.json(view)
 }
 
-/// Who plays like an artist.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SimilarArtists, example = json!({
-    "artist": "J Dilla",
-    "similar_artists": [{"name": "Questlove", "similarity": 0.914}, {"name": "Karriem Riggins", "similarity": 0.887}],
-    "exactness": {"mode": "exact", "compared": 1_204, "as_of_version": 42, "took_us": 380}
-}))]
-struct SimilarArtistsView {
-    /// The artist's name as it was first stored.
-    artist: String,
-    /// The closest first, ties by name; as many as asked for, or as exist.
-    similar_artists: Vec<NeighbourView>,
-    /// How they were found.
-    exactness: ExactnessView,
+fn compared(feels: Option<&Feels>) -> Option<Served> {
+    feels.and_then(|feels| feels.served)
 }
 
-/// One artist who plays alike.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Neighbour)]
-struct NeighbourView {
-    /// Who.
-    name: String,
-    /// Cosine of the angle: 1 alike, 0 unrelated, -1 opposite.
-    similarity: f64,
+/// The search for who plays like an artist.
+fn around(target: &Target, wishes: &Wishes) -> Search {
+    wishes.search(target.embedding.clone(), vec![target.artist.key().clone()])
 }
 
-impl From<Neighbour> for NeighbourView {
-    fn from(neighbour: Neighbour) -> Self {
-        let Neighbour { artist, score } = neighbour;
-        Self { name: artist.to_string(), similarity: score }
-    }
+/// How everybody plays who was found, if that is to be compared.
+async fn feels(
+    state: &State,
+    wishes: &Wishes,
+    answers: impl IntoIterator<Item = &Neighbours>,
+    freshness: Freshness,
+) -> Result<Option<Feels>, RepositoryError> {
+    if wishes.explain { Feels::of(state, answers, freshness).await.map(Some) } else { Ok(None) }
 }
 
-/// What a search can be trusted for.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Exactness)]
-struct ExactnessView {
-    /// `exact` when every embedding was compared; `approximate` when an index chose some.
-    #[schema(value_type = String)]
-    mode: &'static str,
-    /// How many embeddings the search covered.
-    compared: u64,
-    /// The store's latest version when the search began.
-    as_of_version: u64,
-    /// How long it took, in microseconds.
-    took_us: u64,
-}
-
-impl ExactnessView {
-    fn of(exactness: Exactness, asked: Instant) -> Self {
-        let Exactness { mode, compared, as_of } = exactness;
-        let took_us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Self { mode: mode.as_str(), compared, as_of_version: as_of.number(), took_us }
-    }
+fn similar(
+    read: &SimilarRead,
+    wishes: &Wishes,
+    feels: Option<&Feels>,
+    target: Option<&DrumFeel>,
+) -> Vec<NeighbourView> {
+    let comparison = feels.zip(target).map(|(feels, target)| Comparison { feels, target });
+    NeighbourView::all(&read.answer, wishes.metric, comparison)
 }

@@ -5,6 +5,10 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::problem::{Code, Problem};
 
+/// Every method that some path takes.
+const ANSWERED: [Method; 5] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
+
 /// Which methods each path takes, as the OpenAPI document tells it.
 pub(crate) struct Routes(Vec<(ResourceDef, Vec<Method>)>);
 
@@ -14,9 +18,11 @@ impl Routes {
         Self(paths.map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item))).collect())
     }
 
-    fn allowed(&self, path: &str) -> Option<&[Method]> {
-        let route = self.0.iter().find(|(route, _)| route.is_match(path));
-        route.map(|(_, methods)| methods.as_slice())
+    /// The methods of every route that the path fits: `/similar/batch` is one of its own, and an artist's.
+    fn allowed(&self, path: &str) -> Vec<Method> {
+        let routes = self.0.iter().filter(|(route, _)| route.is_match(path));
+        let offered: Vec<&Method> = routes.flat_map(|(_, methods)| methods).collect();
+        ANSWERED.into_iter().filter(|method| offered.contains(&method)).collect()
     }
 }
 
@@ -27,19 +33,14 @@ pub(crate) async fn refuse(
 ) -> Result<actix_web::HttpResponse, Problem> {
     // The router's own form of the path, in which an encoded slash is not one.
     let path = request.match_info().as_str();
-    Err(match routes.allowed(path) {
-        Some(allowed) => Problem::method_not_allowed(request.method(), allowed),
-        None => Problem::new(Code::RouteNotFound, "there is nothing at this path"),
+    Err(match routes.allowed(path).as_slice() {
+        [] => Problem::new(Code::RouteNotFound, "there is nothing at this path"),
+        allowed => Problem::method_not_allowed(request.method(), allowed),
     })
 }
 
 fn methods(item: &PathItem) -> Vec<Method> {
-    let answered = [
-        (Method::GET, item.get.is_some()),
-        (Method::HEAD, item.get.is_some()),
-        (Method::POST, item.post.is_some()),
-        (Method::PUT, item.put.is_some()),
-        (Method::DELETE, item.delete.is_some()),
-    ];
-    answered.into_iter().filter(|(_, is_answered)| *is_answered).map(|(method, _)| method).collect()
+    let get = item.get.is_some();
+    let taken = [get, get, item.post.is_some(), item.put.is_some(), item.delete.is_some()];
+    ANSWERED.into_iter().zip(taken).filter(|(_, taken)| *taken).map(|(method, _)| method).collect()
 }

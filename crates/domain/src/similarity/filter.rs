@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::{Confidence, DrumFeel, ResearchStatus};
+use crate::{Confidence, DrumFeel, QuantitativeParams, ResearchStatus};
 
 /// What an artist must be for a search to look at it. All conditions hold together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -158,6 +158,19 @@ impl FeelParameter {
         }
     }
 
+    /// From where to where its values lie, both included; every profile is within these.
+    #[must_use]
+    pub const fn bounds(self) -> (f64, f64) {
+        match self {
+            Self::TempoMin | Self::TempoMax | Self::TempoAvg => {
+                (0.0, QuantitativeParams::MAX_TEMPO)
+            }
+            Self::SwingPercent => (0.0, 100.0),
+            Self::GhostNoteProb | Self::SyncopationLevel => (0.0, 1.0),
+            Self::VelocityMean | Self::VelocityStd => (0.0, 127.0),
+        }
+    }
+
     /// The parameter's value.
     #[must_use]
     pub const fn of(self, feel: &DrumFeel) -> f64 {
@@ -246,5 +259,26 @@ mod tests {
         }
         assert_eq!("tempo".parse::<FeelParameter>(), Err(UnknownFeelParameter));
         assert!((FeelParameter::SwingPercent.of(&FEEL) - 56.5).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn bounds_are_those_of_profiles() {
+        let widest = |end: fn((f64, f64)) -> f64| {
+            let of = |parameter: FeelParameter| end(parameter.bounds());
+            QuantitativeParams::try_from(DrumFeel {
+                tempo_min: of(FeelParameter::TempoMin).max(f64::MIN_POSITIVE),
+                tempo_max: of(FeelParameter::TempoMax).max(f64::MIN_POSITIVE),
+                tempo_avg: of(FeelParameter::TempoAvg).max(f64::MIN_POSITIVE),
+                swing_percent: of(FeelParameter::SwingPercent),
+                ghost_note_prob: of(FeelParameter::GhostNoteProb),
+                syncopation_level: of(FeelParameter::SyncopationLevel),
+                velocity_mean: of(FeelParameter::VelocityMean),
+                velocity_std: of(FeelParameter::VelocityStd),
+            })
+        };
+
+        assert!(widest(|(least, _)| least).is_ok() && widest(|(_, most)| most).is_ok());
+        let beyond = widest(|(_, most)| most.next_up()).unwrap_err();
+        assert_eq!(beyond.violations.len(), FeelParameter::ALL.len());
     }
 }

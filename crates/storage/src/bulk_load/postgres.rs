@@ -3,10 +3,10 @@
 use domain::{
     ArtistId, BulkCounts, NewResearchSource, ProfileRecord, ResearchSourceId, StyleProfileId,
 };
-use sea_orm::sqlx::{self, PgConnection, Row, pool::PoolConnection};
+use sea_orm::sqlx::{self, Connection as _, PgConnection, Row};
 
 use self::copy::Copy;
-use crate::{error::Failure, store::Store};
+use crate::{connect::unhurried, error::Failure, store::Store, vector_index::VectorIndexError};
 
 mod copy;
 
@@ -160,26 +160,24 @@ pub(super) async fn load(store: &Store, batch: &[ProfileRecord]) -> Result<BulkC
     Ok(counts)
 }
 
-/// Trains the vector index on what is there now and lets the planner know. Neither may be cut off by the statement
-/// timeout, which is meant for requests.
+/// Builds the vector index anew if the load has outgrown it, and lets the planner know what there is now. Neither may be
+/// cut off by the statement timeout, which is meant for requests.
 pub(super) async fn finish(store: &Store) -> Result<(), Failure> {
-    let mut connection = store.database().get_postgres_connection_pool().acquire().await?;
-    let done = refresh(&mut connection).await;
-    sqlx::query("RESET statement_timeout").execute(&mut *connection).await?;
-    sqlx::query("RESET maintenance_work_mem").execute(&mut *connection).await?;
-    done
-}
-
-async fn refresh(connection: &mut PoolConnection<sqlx::Postgres>) -> Result<(), Failure> {
-    for statement in [
-        "SET statement_timeout = 0",
-        // Enough to train on the rows of a hundred lists.
-        "SET maintenance_work_mem = '256MB'",
-        "REINDEX INDEX idx_embedding_ivfflat",
-        "ANALYZE artists, style_profiles, style_embeddings, research_sources",
-    ] {
-        sqlx::query(statement).execute(&mut **connection).await?;
+    match store.vector_index().rebuild_if_outgrown().await {
+        Ok(_) | Err(VectorIndexError::Unmanaged) => {}
+        Err(VectorIndexError::Busy) => {
+            tracing::info!("The vector index is being built already");
+        }
+        Err(VectorIndexError::Repository(error)) => return Err(error.into()),
     }
+    let mut connection = unhurried(store).await?;
+    // It would wait for a build of the index; the server looks at what is left out here by itself later.
+    sqlx::query(
+        "ANALYZE (SKIP_LOCKED) artists, style_profiles, style_embeddings, research_sources",
+    )
+    .execute(&mut connection)
+    .await?;
+    connection.close().await?;
     Ok(())
 }
 

@@ -28,14 +28,17 @@ impl StoredVector {
 
     pub(crate) fn embedding(self) -> Result<Embedding, Failure> {
         let numbers = match self {
-            Self::Vector(vector) => vector.to_vec(),
-            Self::Bytes(bytes) => {
-                let (numbers, _) = bytes.as_chunks::<4>();
-                numbers.iter().map(|&number| f32::from_le_bytes(number)).collect()
-            }
+            Self::Vector(vector) => vector.into(),
+            Self::Bytes(bytes) => numbers(&bytes),
         };
         Embedding::try_from(numbers).map_err(Failure::corrupt)
     }
+}
+
+/// The numbers of a BLOB.
+pub(crate) fn numbers(bytes: &[u8]) -> Vec<f32> {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    numbers.iter().map(|&number| f32::from_le_bytes(number)).collect()
 }
 
 impl From<StoredVector> for Value {

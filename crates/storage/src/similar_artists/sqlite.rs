@@ -1,86 +1,103 @@
 //! Comparing every embedding, in process.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::slice;
 
-use domain::{Search, SearchMode};
+use domain::{ArtistName, Search, SearchMode, StyleVector};
 use futures::TryStreamExt;
-use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, QuerySelect};
+use sea_orm::{DatabaseConnection, sqlx};
+use tokio::task::consume_budget;
 
-use super::{Candidate, Found};
-use crate::{
-    entity::{
-        StoredVector,
-        artist::{self, artist_name},
-        style_embedding::{Column, Entity},
-    },
-    error::Failure,
-};
+use super::{Found, closest::Closest};
+use crate::{entity::VectorRow, error::Failure};
 
-#[derive(Debug, FromQueryResult)]
-struct Row {
-    name: String,
-    name_key: String,
-    embedding: StoredVector,
-}
+/// Everybody with an embedding and a profile.
+const EVERYBODY: &str = "
+    SELECT a.version, a.name_key, a.name, a.research_status,
+     p.confidence_score, p.tempo_min, p.tempo_max, p.tempo_avg, p.swing_percent,
+     p.ghost_note_prob, p.syncopation_level, p.velocity_mean, p.velocity_std, e.embedding
+    FROM style_embeddings AS e
+    JOIN style_profiles AS p ON p.artist_id = e.artist_id
+    JOIN artists AS a ON a.id = e.artist_id";
 
 pub(super) async fn nearest(
     database: &DatabaseConnection,
     search: &Search,
 ) -> Result<Found, Failure> {
-    let Search { target, except, limit, metric, .. } = search;
-    let mut compared = 0;
-    let mut closest: BinaryHeap<Ranked> = BinaryHeap::with_capacity(usize::from(limit.get()) + 1);
-    let query = Entity::find()
-        .select_only()
-        .column(Column::Embedding)
-        .columns([artist::Column::Name, artist::Column::NameKey])
-        .inner_join(artist::Entity)
-        .into_model::<Row>();
-    let mut rows = query.stream(database).await?;
-    while let Some(Row { name, name_key: key, embedding }) = rows.try_next().await? {
-        compared += 1;
-        if except.iter().any(|except| except.as_str() == key) {
-            continue;
+    let mut pass = Pass::of(search);
+    compare(database, slice::from_mut(&mut pass)).await?;
+    Ok(pass.into())
+}
+
+/// Answers all searches from the same reading.
+pub(super) async fn nearest_many(
+    database: &DatabaseConnection,
+    searches: &[Search],
+) -> Result<Vec<Found>, Failure> {
+    let mut passes: Vec<Pass<'_>> = searches.iter().map(Pass::of).collect();
+    compare(database, &mut passes).await?;
+    Ok(passes.into_iter().map(Found::from).collect())
+}
+
+async fn compare(database: &DatabaseConnection, passes: &mut [Pass<'_>]) -> Result<(), Failure> {
+    let mut incomparable: u64 = 0;
+    let mut rows = sqlx::query(EVERYBODY).fetch(database.get_sqlite_connection_pool());
+    while let Some(row) = rows.try_next().await? {
+        match row.compared() {
+            Ok((artist, Some(vector))) => {
+                let length = vector.embedding.length();
+                for pass in &mut *passes {
+                    pass.compare(&artist, &vector, length);
+                }
+            }
+            Ok((_, None)) => {}
+            Err(_) => incomparable += 1,
         }
-        let similarity = metric.score(target, &embedding.embedding()?);
-        closest.push(Ranked { similarity, key, name });
-        if usize::from(limit.get()) < closest.len() {
-            closest.pop();
+        // Rows are mostly there already, and then waiting for one gives nobody else a turn.
+        consume_budget().await;
+    }
+
+    if 0 < incomparable {
+        tracing::warn!(rows = incomparable, "What is stored of some artists cannot be compared");
+    }
+    Ok(())
+}
+
+/// One search on its way through the rows.
+struct Pass<'search> {
+    search: &'search Search,
+    target_length: f64,
+    compared: u64,
+    closest: Closest,
+}
+
+impl<'search> Pass<'search> {
+    fn of(search: &'search Search) -> Self {
+        Self {
+            search,
+            target_length: search.target.length(),
+            compared: 0,
+            closest: Closest::new(search.limit),
         }
     }
 
-    let candidates = closest
-        .into_iter()
-        .map(|Ranked { similarity, key: _, name }| {
-            Ok(Candidate { similarity, artist: artist_name(&name)? })
-        })
-        .collect::<Result<_, Failure>>()?;
-    Ok(Found { candidates, mode: SearchMode::Exact, compared })
-}
-
-/// Orders the farthest last, ties by key, so that a heap gives up the farthest first.
-struct Ranked {
-    similarity: f64,
-    key: String,
-    name: String,
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.similarity.total_cmp(&self.similarity).then_with(|| self.key.cmp(&other.key))
+    fn compare(&mut self, artist: &ArtistName, vector: &StyleVector, length: f64) {
+        let Search { target, except, limit: _, metric, filter, engine: _ } = self.search;
+        let StyleVector { embedding, research_status, confidence, quantitative_params } = vector;
+        if !filter.admits(*research_status, *confidence, quantitative_params.feel()) {
+            return;
+        }
+        self.compared += 1;
+        if !except.contains(artist.key()) {
+            let (target, numbers) = (target.numbers(), embedding.numbers());
+            let similarity = metric.score_of(target, self.target_length, numbers, length);
+            self.closest.take(similarity, artist);
+        }
     }
 }
 
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl From<Pass<'_>> for Found {
+    fn from(pass: Pass<'_>) -> Self {
+        let Pass { search: _, target_length: _, compared, closest } = pass;
+        Self { candidates: closest.into_candidates(), mode: SearchMode::Exact, compared }
     }
 }
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Ranked {}

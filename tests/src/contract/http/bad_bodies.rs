@@ -14,12 +14,14 @@ use crate::{
 const LIMIT: usize = 1_048_576;
 
 /// Every operation with a body, without one.
-fn operations() -> [Request; 4] {
+fn operations() -> [Request; 6] {
     [
         Request::new("PUT", profile_path()),
         Request::new("POST", ARTISTS),
         Request::new("POST", artist("J Dilla", "/sources")),
         Request::new("POST", GENERATIONS),
+        Request::new("POST", "/api/v1/similar"),
+        Request::new("POST", "/api/v1/similar/batch"),
     ]
 }
 
@@ -78,7 +80,7 @@ pub async fn a_member_given_twice(service: &Service) -> anyhow::Result<()> {
     const TWICE: &str = "is given more than once";
 
     saved(service, "J Dilla", body::profile()).await?;
-    let [put, post_artist, _, post_generation] = operations();
+    let [put, post_artist, _, post_generation, search, batch] = operations();
     let twice = |body: &serde_json::Value, member: &str| {
         body.to_string().replacen(
             &format!("\"{member}\":"),
@@ -91,6 +93,13 @@ pub async fn a_member_given_twice(service: &Service) -> anyhow::Result<()> {
         (&post_artist, r#"{"name": "a", "name": "b"}"#.to_owned(), "/name"),
         (&post_artist, r#"{"name": "a", "n\u0061me": "a"}"#.to_owned(), "/name"),
         (&post_generation, twice(&body::generation(), "provider_used"), "/provider_used"),
+        (&search, r#"{"like": ["J Dilla"], "like": ["A"]}"#.to_owned(), "/like"),
+        (
+            &search,
+            r#"{"like": ["J Dilla"], "filter": {"tempo_avg": {"to": 9, "to": 8}}}"#.to_owned(),
+            "/filter/tempo_avg/to",
+        ),
+        (&batch, r#"{"artists": ["J Dilla"], "limit": 1, "limit": 2}"#.to_owned(), "/limit"),
     ] {
         let problem =
             service.refuse(400, "invalid_body", operation.clone().json(json.clone())).await?;

@@ -79,6 +79,8 @@ pub async fn unknown_and_repeated(service: &Service) -> anyhow::Result<()> {
         Request::post(artist("J Dilla", "/sources?page=2"), body::source("https://example.org")),
         Request::get(artist("J Dilla", "/history?page=2")),
         Request::get("/api/v1/similar/J%20Dilla?page=2"),
+        Request::post("/api/v1/similar?page=2", r#"{"like": ["J Dilla"]}"#),
+        Request::post("/api/v1/similar/batch?page=2", r#"{"artists": ["J Dilla"]}"#),
         Request::post("/api/v1/generations?page=2", body::generation()),
         Request::get("/api/v1/generations/01890a5d-ac96-774b-bcce-b302099a8057?page=2"),
         Request::get(format!("{STATS}?page=2")),

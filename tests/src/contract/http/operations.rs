@@ -34,6 +34,11 @@ pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
     ensure!(take(&mut feed, "lag_us")?.is_u64(), "{feed}");
     let state = if age.is_null() { "loading" } else { "ok" };
     ensure_same(&feed, &json!({"state": state, "artists": 0}))?;
+    let mut index = take(&mut health, "index")?;
+    let state = take(&mut index, "state")?;
+    ensure!(state == "loading" || state == "ready" || state == "behind", "{state}");
+    ensure!(take(&mut index, "version")?.is_u64() && take(&mut index, "memory_bytes")?.is_u64());
+    ensure_same(&index, &json!({"vectors": 0, "bound_bytes": 1_073_741_824}))?;
     let no_redis = json!({"state": "not_configured", "latency_us": null, "detail": null});
     ensure_same(&health, &json!({"status": "ok", "redis": no_redis}))
 }

@@ -4,12 +4,61 @@ use anyhow::{Context, ensure};
 use domain::Metric;
 use serde_json::{Value, json};
 
+mod bad_searches;
+mod batches;
+mod explanations;
+mod filters;
+mod freshness;
+mod like_unlike;
+mod metrics;
+
 use super::{ARTISTS, ensure_same, saved, texts};
 use crate::{
     given::{self, body},
     http::{Request, encoded},
     service::Service,
 };
+
+pub use self::{
+    bad_searches::{
+        batches_that_are_none, parameters_that_mean_nothing, searches_that_are_none,
+        the_two_forms_of_a_filter_refuse_the_same,
+    },
+    batches::{answers_a_hundred_as_one_by_one, answers_each_or_says_why_not},
+    explanations::{a_mean_is_compared_with, differences_are_in_units_of_drummers},
+    filters::{every_condition_counts, statuses_count, wherever_a_filter_is_given_it_is_the_same},
+    freshness::{
+        a_kept_answer_is_good_until_something_changes, answers_do_not_depend_on_the_index,
+        searches_are_counted, the_last_good_search_outlives_the_database,
+        what_another_instance_wrote_is_found,
+    },
+    like_unlike::{
+        around_an_embedding_is_everybody, goes_towards_some_and_away_from_others,
+        names_everybody_who_cannot_be_compared, what_cancels_out_has_no_direction,
+    },
+    metrics::{engines_agree, numbers_follow_the_metric},
+};
+
+const SIMILAR: &str = "/api/v1/similar";
+
+/// Where the artists who play like one are.
+fn similar(name: &str, query: &str) -> String {
+    format!("{SIMILAR}/{}{query}", encoded(name))
+}
+
+/// A profile with one member of the drum feel changed, and an embedding.
+fn playing(seed: u64, changes: &[(&str, f64)]) -> anyhow::Result<Value> {
+    changes.iter().try_fold(body::profile_with_embedding(seed)?, |profile, (member, value)| {
+        body::changed(profile, &format!("/quantitative_params/{member}"), json!(value))
+    })
+}
+
+/// The answer without how long it took.
+fn timeless(mut answer: Value) -> anyhow::Result<Value> {
+    let took = super::take(&mut answer["exactness"], "took_us")?;
+    ensure!(took.is_u64(), "{took}");
+    Ok(answer)
+}
 
 /// As many as asked for, closest first, without the artist itself, with the numbers of the definition.
 pub async fn finds_the_closest(service: &Service) -> anyhow::Result<()> {

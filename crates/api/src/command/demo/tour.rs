@@ -24,6 +24,13 @@ const PROFILE: &str = r#"{
 const WRONG_PROFILE: &str =
     r#"{"text_description": "", "quantitative_params": [], "confidence": 0.4}"#;
 
+const LIKE_UNLIKE: &str = r#"{
+    "like": ["Tony Allen", "Zigaboo Modeliste"], "unlike": ["John Bonham"], "limit": 2,
+    "filter": {"swing_percent": {"from": 50, "to": 60}}
+}"#;
+
+const BATCH: &str = r#"{"artists": ["Elvin Jones", "Tony Alen"], "limit": 1}"#;
+
 const SOURCE: &str = r#"{
     "source_type": "article", "url": "https://example.org/dilla",
     "extracted_data": {"swing_percent": 58}, "confidence": 0.7
@@ -100,6 +107,18 @@ impl<'a> Tour<'a> {
             let target = format!("/api/v1/similar/{}?limit=3", encoded(name));
             self.ask(200, Request::get(target)).await?;
         }
+
+        self.chapter(
+            "Who plays alike, and how",
+            "Only those near a tempo, with what differs; then like some and unlike others; then several at once.",
+        )?;
+        let target = format!(
+            "/api/v1/similar/{}?limit=1&tempo_avg=80..110&min_confidence=0.5&explain=true",
+            encoded("Clyde Stubblefield")
+        );
+        self.ask(200, Request::get(target)).await?;
+        self.ask(200, Request::post("/api/v1/similar", LIKE_UNLIKE)).await?;
+        self.ask(200, Request::post("/api/v1/similar/batch", BATCH)).await?;
         Ok(())
     }
 

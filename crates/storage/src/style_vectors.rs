@@ -1,0 +1,89 @@
+//! What searches compare, in the order of the change feed.
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use async_trait::async_trait;
+use domain::{ArtistKey, RepositoryError, StyleVectors, VectorChange, Version};
+
+use crate::{
+    entity::{VectorRow, artist::stored_version},
+    error::Failure,
+    store::{Backend, Store},
+};
+
+/// [`StyleVectors`] in the database.
+#[derive(Debug, Clone)]
+pub(crate) struct SeaStyleVectors(pub(crate) Store);
+
+/// One statement sees one snapshot, so an artist never appears with somebody else's embedding. As in the change feed
+/// each branch reads its own index in order, and the rest is looked up last: for the rows that are told. What comes out
+/// is in no order: embeddings are too large for a database to sort in memory.
+const SINCE: &str = "
+    SELECT changes.version, changes.name_key, changes.name, changes.research_status,
+     p.confidence_score, p.tempo_min, p.tempo_max, p.tempo_avg, p.swing_percent,
+     p.ghost_note_prob, p.syncopation_level, p.velocity_mean, p.velocity_std, e.embedding
+    FROM (
+     SELECT * FROM (
+      SELECT version, name_key, name, research_status, id
+      FROM artists WHERE version > $1 ORDER BY version LIMIT $2) AS present
+     UNION ALL
+     SELECT * FROM (
+      SELECT version, name_key, CAST(NULL AS text) AS name, CAST(NULL AS text) AS research_status,
+       CAST(NULL AS uuid) AS id
+      FROM removed_artists WHERE version > $1 ORDER BY version LIMIT $2) AS removed
+     ORDER BY version LIMIT $2
+    ) AS changes
+    LEFT JOIN style_profiles AS p ON p.artist_id = changes.id
+    LEFT JOIN style_embeddings AS e ON e.artist_id = p.artist_id";
+
+#[async_trait]
+impl StyleVectors for SeaStyleVectors {
+    async fn since(
+        &self,
+        version: Version,
+        limit: u32,
+    ) -> Result<Vec<VectorChange>, RepositoryError> {
+        self.0
+            .retry(|| async {
+                let mut changes = match self.0.backend() {
+                    #[cfg(feature = "postgres")]
+                    Backend::Postgres => postgres::since(self.0.database(), version, limit).await?,
+                    #[cfg(feature = "sqlite")]
+                    Backend::Sqlite => sqlite::since(self.0.database(), version, limit).await?,
+                    #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+                    _ => return Err(RepositoryError::Conflict.into()),
+                };
+                changes.sort_by_key(VectorChange::version);
+                Ok(changes)
+            })
+            .await
+    }
+}
+
+/// Reads a row of [`SINCE`].
+///
+/// What somebody wrote by hand and cannot be stops nobody from hearing of all the others.
+fn change(row: &impl VectorRow) -> Result<VectorChange, Failure> {
+    let version = stored_version(row.version()?)?;
+    if !row.is_present() {
+        return Ok(without_vector(version, row.name_key()));
+    }
+    Ok(match row.compared() {
+        Ok((artist, Some(vector))) => VectorChange::Present { version, artist, vector },
+        Ok((artist, None)) => VectorChange::Absent { version, key: artist.key().clone() },
+        Err(error) => {
+            tracing::warn!(%error, version = version.number(), "What is stored of an artist cannot be compared");
+            without_vector(version, row.name_key())
+        }
+    })
+}
+
+fn without_vector(version: Version, name_key: &str) -> VectorChange {
+    match ArtistKey::parse(name_key) {
+        Ok(key) if key.as_str() == name_key => VectorChange::Absent { version, key },
+        Ok(_) | Err(_) => VectorChange::Unnamed { version },
+    }
+}
