@@ -1,14 +1,12 @@
 //! What searches compare, in the order of the change feed.
 
-#[cfg(feature = "postgres")]
-mod postgres;
-#[cfg(feature = "sqlite")]
-mod sqlite;
-
 use async_trait::async_trait;
 use domain::{ArtistKey, RepositoryError, StyleVectors, VectorChange, Version};
+use futures::{Stream, TryStreamExt};
+use sea_orm::sqlx;
 
 use crate::{
+    changes::bounds,
     entity::{VectorRow, artist::stored_version},
     error::Failure,
     store::{Backend, Store},
@@ -46,13 +44,20 @@ impl StyleVectors for SeaStyleVectors {
         version: Version,
         limit: u32,
     ) -> Result<Vec<VectorChange>, RepositoryError> {
+        let (after, limit) = bounds(version, limit);
         self.0
             .retry(|| async {
                 let mut changes = match self.0.backend() {
                     #[cfg(feature = "postgres")]
-                    Backend::Postgres => postgres::since(self.0.database(), version, limit).await?,
+                    Backend::Postgres => {
+                        let pool = self.0.database().get_postgres_connection_pool();
+                        read(sqlx::query(SINCE).bind(after).bind(limit).fetch(pool)).await?
+                    }
                     #[cfg(feature = "sqlite")]
-                    Backend::Sqlite => sqlite::since(self.0.database(), version, limit).await?,
+                    Backend::Sqlite => {
+                        let pool = self.0.database().get_sqlite_connection_pool();
+                        read(sqlx::query(SINCE).bind(after).bind(limit).fetch(pool)).await?
+                    }
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
                     _ => return Err(RepositoryError::Conflict.into()),
                 };
@@ -61,6 +66,17 @@ impl StyleVectors for SeaStyleVectors {
             })
             .await
     }
+}
+
+/// Reads the rows of [`SINCE`] as they come.
+async fn read(
+    mut rows: impl Stream<Item = Result<impl VectorRow, sqlx::Error>> + Unpin,
+) -> Result<Vec<VectorChange>, Failure> {
+    let mut changes = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        changes.push(change(&row)?);
+    }
+    Ok(changes)
 }
 
 /// Reads a row of [`SINCE`].

@@ -89,12 +89,8 @@ impl Reads {
             return Ok(Ground { catalog, index: None, is_stale: false });
         };
         if let Some((complete, newest)) = catalog {
-            // When it cannot catch up in time, the database answers, and nobody else waits for that meanwhile.
-            let snapshot = if index.is_in_vain() {
-                index.snapshot().filter(|snapshot| newest <= snapshot.applied)
-            } else {
-                index.up_to(newest).await.ok().flatten()
-            };
+            // When it cannot catch up in time, the database answers.
+            let snapshot = index.up_to(newest).await.ok().flatten();
             let index = snapshot.map(|snapshot| (snapshot, complete));
             return Ok(Ground { catalog, index, is_stale: false });
         }
