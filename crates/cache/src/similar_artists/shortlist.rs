@@ -146,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn keeps_ties() {
+        let mut list = Shortlist::new(1);
+        for row in 0..3 {
+            offer(&mut list, row, 0.5, 0.5);
+        }
+
+        assert_eq!(rows(list).len(), 3);
+    }
+
+    #[test]
     fn two_lists_become_one() {
         let (mut one, mut other) = (Shortlist::new(1), Shortlist::new(1));
         offer(&mut one, 0, 0.1, 0.3);

@@ -253,6 +253,26 @@ async fn an_answer_of_the_database_is_kept_until_anything_changed() {
     assert_eq!(instance.similar.status().state, IndexState::Off);
 }
 
+#[tokio::test]
+async fn an_answer_of_the_database_is_not_taken_for_one_of_the_index() {
+    let (store, search) = two();
+    store.vectors.close();
+    let instance = Instance::starting_on(&store, KEEPING);
+    instance.feed.confirm().await.unwrap();
+    let source = async |engine| instance.read(&Search { engine, ..search.clone() }).await.source;
+    for engine in Engine::ALL {
+        assert_eq!(source(engine).await, SearchSource::Database);
+        assert_eq!(source(engine).await, SearchSource::Memory);
+    }
+
+    store.vectors.open();
+    instance.similar.loaded().await;
+
+    assert_eq!(source(Engine::Auto).await, SearchSource::Index);
+    assert_eq!(source(Engine::Exact).await, SearchSource::Index);
+    assert_eq!(source(Engine::Approximate).await, SearchSource::Memory);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_answer_is_kept_for_a_catalog_that_is_out_of_date() {
     let (store, search) = two();

@@ -42,6 +42,78 @@ async fn the_database_answers_until_the_index_is_loaded() {
     assert_eq!(instance.similar.status().state, IndexState::Ready);
 }
 
+/// So many artists are told of on three pages.
+const THREE_PAGES: u64 = 2 * PAGE + 100;
+
+/// How many changes the index asks for at once.
+const PAGE: u64 = 16_384;
+
+#[tokio::test]
+async fn no_search_sees_half_of_what_was_loaded() {
+    let store = with(THREE_PAGES);
+    store.held_after.store(2 * PAGE, Ordering::SeqCst);
+    store.vectors.close();
+    let instance = Instance::starting_on(&store, SETTINGS);
+    instance.feed.confirm().await.unwrap();
+    let search = given::around(given::embedding(THREE_PAGES - 1), 5);
+
+    // The first page has been taken in when the third is asked for.
+    store.vectors.reached_by(1).await;
+    assert_eq!(instance.similar.status().vectors, 0);
+    assert_eq!(instance.read(&search).await.source, SearchSource::Database);
+
+    store.vectors.open();
+    instance.similar.loaded().await;
+    assert_from_index(&instance.read(&search).await, &store.compare(&search));
+}
+
+#[tokio::test]
+async fn no_search_sees_half_of_what_changed() {
+    let store = with(THREE_PAGES);
+    let instance = Instance::on(&store, SETTINGS).await;
+    let loaded = store.version();
+    store.held_after.store(loaded.number() + 2 * PAGE, Ordering::SeqCst);
+    store.vectors.close();
+
+    for number in 0..THREE_PAGES {
+        store.commit(&artist(number), Some(given::vector(given::embedding(number + 1))));
+    }
+    store.vectors.reached_by(1).await;
+    assert_eq!(instance.similar.status().applied, loaded);
+    let search = given::around(given::embedding(1), 5);
+    assert_eq!(instance.read(&search).await.source, SearchSource::Database);
+
+    store.vectors.open();
+    assert_from_index(&instance.strict(&search).await, &store.compare(&search));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_was_stopped_asks_for_nothing_any_more() {
+    let store = with(10);
+    let instance = Instance::on(&store, SETTINGS).await;
+    store.vectors.close();
+    store.commit("Madlib", Some(given::vector(given::embedding(3))));
+    store.vectors.reached_by(1).await;
+    let holders = Arc::strong_count(&store);
+    let questions = store.questions.load(Ordering::SeqCst);
+
+    instance.similar.stop();
+
+    // What asks for vectors ends though it still waits for an answer, and lets go of the store.
+    let ended = async {
+        while Arc::strong_count(&store) == holders {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), ended).await.unwrap();
+    store.vectors.open();
+    let search = given::around(given::embedding(3), 5);
+    let read = instance.strict(&search).await;
+    assert_eq!(read.source, SearchSource::Database);
+    assert_same(&read.answer, &store.compare(&search));
+    assert_eq!(store.questions.load(Ordering::SeqCst), questions);
+}
+
 #[tokio::test]
 async fn the_database_answers_when_its_index_is_asked_for() {
     let store = with(10);
@@ -101,8 +173,44 @@ async fn an_index_that_does_not_fit_leaves_searches_to_the_database() {
         store.commit(&artist(number), Some(given::vector(given::embedding(number))));
     }
     assert_eq!(instance.strict(&search).await.source, SearchSource::Database);
-    assert_eq!(instance.similar.status().state, IndexState::TooLarge);
+    // The memory is given back a little after the last search has had the index.
+    while instance.similar.status().state != IndexState::TooLarge {
+        sleep(Duration::from_millis(10)).await;
+    }
     assert_eq!(instance.similar.status().memory_bytes, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_hardly_fits_or_hardly_does_not_settles() {
+    const ROOMY: u64 = 215_000;
+    let mut fitted = 0;
+    for memory_bytes in (185_000..=ROOMY).step_by(1_000) {
+        let store = with(100);
+        // They take nothing, and go one by one.
+        for number in 100..110 {
+            store.commit(&artist(number), None);
+        }
+        let settings = SimilaritySettings { memory_bytes, ..SETTINGS };
+        let instance = Instance::on(&store, settings).await;
+        let state = instance.similar.status().state;
+        let questions = store.questions.load(Ordering::SeqCst);
+        fitted += usize::from(state == IndexState::Ready);
+
+        for number in 100..110 {
+            store.commit_removal(&artist(number));
+            sleep(Duration::from_secs(1)).await;
+        }
+
+        assert_eq!(instance.similar.status().state, state, "{memory_bytes}");
+        let asked = store.questions.load(Ordering::SeqCst) - questions;
+        // One for each change when it follows them, and none when it does not.
+        assert!(
+            asked <= if state == IndexState::Ready { 10 } else { 0 },
+            "{memory_bytes}: {asked}"
+        );
+        assert!(memory_bytes < ROOMY || state == IndexState::Ready);
+    }
+    assert!((5..25).contains(&fitted), "{fitted}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,13 @@
 //! A store in memory that compares everything, and that a test can make slow, unreachable or wrong.
 
+#[path = "../races/gate.rs"]
+mod gate;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -16,43 +19,10 @@ use domain::{
     StyleVectors, Timestamp, VectorChange, Version,
 };
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::given;
-
-/// Calls pass when it is open, and wait at it when it is closed.
-pub(crate) struct Gate {
-    open: watch::Sender<bool>,
-    waiting: watch::Sender<usize>,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { open: watch::Sender::new(true), waiting: watch::Sender::new(0) }
-    }
-}
-
-impl Gate {
-    pub(crate) fn close(&self) {
-        self.open.send_replace(false);
-    }
-
-    pub(crate) fn open(&self) {
-        self.open.send_replace(true);
-    }
-
-    /// Waits until so many calls have come to the closed gate since the start.
-    pub(crate) async fn reached_by(&self, calls: usize) {
-        self.waiting.subscribe().wait_for(|waiting| calls <= *waiting).await.unwrap();
-    }
-
-    async fn pass(&self) {
-        if !*self.open.borrow() {
-            self.waiting.send_modify(|waiting| *waiting += 1);
-        }
-        self.open.subscribe().wait_for(|open| *open).await.unwrap();
-    }
-}
+use gate::Gate;
 
 #[derive(Default)]
 struct Rows {
@@ -82,6 +52,10 @@ pub(crate) struct Store {
     changed: Notify,
     /// Where questions for vectors wait, after they have been answered.
     pub(crate) vectors: Gate,
+    /// Only questions for what changed after this version wait there.
+    pub(crate) held_after: AtomicU64,
+    /// Questions for vectors that reached the store.
+    pub(crate) questions: AtomicUsize,
     /// Where questions to the feed wait, after they have been answered.
     pub(crate) rounds: Gate,
     /// Nothing reaches the store.
@@ -233,8 +207,11 @@ impl StyleVectors for Store {
         version: Version,
         limit: u32,
     ) -> Result<Vec<VectorChange>, RepositoryError> {
+        self.questions.fetch_add(1, Ordering::SeqCst);
         let changes = self.vectors_since(version, limit);
-        self.vectors.pass().await;
+        if self.held_after.load(Ordering::SeqCst) <= version.number() {
+            self.vectors.pass().await;
+        }
         assert!(!self.panics.swap(false, Ordering::SeqCst), "the test says so");
         self.answer()?;
         if self.has_no_vectors.load(Ordering::SeqCst) {
