@@ -29,6 +29,8 @@ pub(super) struct Writer {
     /// Where each artist that has an embedding lies.
     places: HashTable<Place>,
     hasher: DefaultHashBuilder,
+    /// Changes after this version are asked for next.
+    from: Version,
     applied: Version,
     generation: u64,
     bound: u64,
@@ -63,6 +65,7 @@ impl Writer {
             slots: Vec::new(),
             places: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            from: Version::ZERO,
             applied: Version::ZERO,
             generation: generation + 1,
             bound,
@@ -80,9 +83,18 @@ impl Writer {
         self.generation
     }
 
-    /// Notes that there is no change that it does not know up to this version.
-    pub(super) fn complete(&mut self, version: Version) {
-        self.applied = self.applied.max(version);
+    /// The version after which changes are to be asked for.
+    pub(super) const fn from(&self) -> Version {
+        self.from
+    }
+
+    /// Notes that there is no change that it does not know up to `newest`, of which the feed has told up to `told`.
+    ///
+    /// What the feed has not told yet is asked for again, as the catalog does: a failover may lose it, and then its
+    /// version is that of another change.
+    pub(super) fn complete(&mut self, newest: Version, told: Version) {
+        self.applied = self.applied.max(newest);
+        self.from = told;
     }
 
     /// Takes in the next changes of the feed, in its order. `name_of` is the catalog's name of an artist, which is shared
@@ -92,7 +104,7 @@ impl Writer {
         changes: Vec<VectorChange>,
         name_of: impl Fn(&ArtistKey) -> Option<ArtistName>,
     ) -> Result<(), TooLarge> {
-        let applied = changes.last().map(VectorChange::version);
+        let last = changes.last().map(VectorChange::version);
         let mut text = 0;
         let mut newcomers = Vec::new();
         for change in latest(changes) {
@@ -119,7 +131,10 @@ impl Writer {
             self.settle(&newcomers, text)?;
         }
         self.tidy();
-        self.applied = applied.unwrap_or(Version::ZERO).max(self.applied);
+        if let Some(last) = last {
+            self.from = last;
+            self.applied = self.applied.max(last);
+        }
         Ok(())
     }
 
@@ -273,9 +288,9 @@ impl Writer {
         }
         loose.truncate(chosen);
         // The old ones go only after the new ones have come.
-        while !self.has_room_for(loose.iter().map(|(living, _, _)| living).sum()) {
-            loose.pop();
-        }
+        while !self.has_room_for(loose.iter().map(|(living, _, _)| living).sum())
+            && loose.pop().is_some()
+        {}
         let is_worth_it = 1 < loose.len() || loose.iter().any(|(_, is_worn, _)| *is_worn);
         if is_worth_it {
             loose.into_iter().map(|(_, _, index)| index).collect()

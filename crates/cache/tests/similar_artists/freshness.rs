@@ -10,7 +10,7 @@ use domain::{
     StyleProfiles, StyleVector,
 };
 use groovebase_cache::{Freshness, IndexState, SearchSource, SimilaritySettings};
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::{Instance, SETTINGS, assert_from_index, assert_same, given, names, store::Store};
 
@@ -70,6 +70,33 @@ async fn changes_of_others_arrive_though_nobody_searches() {
     }
     assert_eq!(instance.similar.status().vectors, 2);
     assert_eq!(instance.similar.status().state, IndexState::Ready);
+}
+
+#[tokio::test]
+async fn a_version_that_was_lost_and_used_again_is_not_skipped() {
+    let (store, search) = two();
+    let instance = Instance::on(&store, SETTINGS).await;
+    store.rounds.close();
+    let saving = given::profile("Madlib", given::embedding(1));
+    instance.profiles.save(&saving, Expected::Any).await.unwrap();
+    assert_eq!(names(&instance.read(&search).await)[..2], ["J Dilla", "Madlib"]);
+    let lost = store.version();
+
+    store.lose("Madlib");
+    assert_eq!(store.commit("Jay Dee", Some(given::vector(given::embedding(1)))), lost);
+    store.rounds.open();
+    instance.feed.confirm().await.unwrap();
+
+    // Like the catalog, it holds what was lost until it hears of that artist again.
+    let held = async {
+        while instance.similar.status().vectors < 4 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), held).await.unwrap();
+    let read = instance.strict(&search).await;
+    assert_eq!(read.source, SearchSource::Index);
+    assert_eq!(names(&read), ["J Dilla", "Jay Dee", "Madlib", "Questlove"]);
 }
 
 #[tokio::test]

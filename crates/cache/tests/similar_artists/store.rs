@@ -120,6 +120,14 @@ impl Store {
         self.changed.notify_one();
     }
 
+    /// Loses an artist with the last version, which is taken again by the next change: a failover to a replica that had
+    /// not heard of it.
+    pub(crate) fn lose(&self, artist: &str) {
+        let mut rows = self.rows.lock();
+        rows.artists.remove(given::name(artist).key());
+        rows.version -= 1;
+    }
+
     /// The last version taken.
     pub(crate) fn version(&self) -> Version {
         Version::new(self.rows.lock().version)

@@ -130,8 +130,10 @@ impl Keeper {
         match self.too_much {
             // The catalog comes first: other reads rely on it, and names are shared with it.
             None => {
-                catalog.confirmed().is_some()
-                    && self.writer.as_ref().is_none_or(|writer| writer.applied() < catalog.newest())
+                let is_behind = |writer: &Writer| {
+                    writer.applied() < catalog.newest() || writer.from() < catalog.applied()
+                };
+                catalog.confirmed().is_some() && self.writer.as_ref().is_none_or(is_behind)
             }
             // Not every artist has an embedding, so that a good part of them going is worth an attempt too.
             Some(TooMuch { fitted, artists }) => {
@@ -169,8 +171,9 @@ impl Keeper {
     async fn catch_up(&mut self) -> Result<(), Trouble> {
         self.taken_in().await?;
         // Every one of these versions was committed before the first question.
-        let newest = self.shared.feed.catalog().newest();
-        let mut from = self.writer.as_ref().map_or(Version::ZERO, Writer::applied);
+        let catalog = self.shared.feed.catalog();
+        let (told, newest) = (catalog.applied(), catalog.newest());
+        let mut from = self.writer.as_ref().map_or(Version::ZERO, Writer::from);
         loop {
             // Before the question is sent: what is committed while it travels may or may not be in the answer.
             let asked = Instant::now();
@@ -182,7 +185,7 @@ impl Keeper {
             self.take_in(changes);
             if is_all {
                 self.taken_in().await?;
-                self.complete(newest, asked);
+                self.complete(newest, told, asked);
                 return Ok(());
             }
         }
@@ -216,9 +219,9 @@ impl Keeper {
     }
 
     /// Notes that there is nothing up to this version that is not in the index, nor was when this was asked.
-    fn complete(&mut self, newest: Version, asked: Instant) {
+    fn complete(&mut self, newest: Version, told: Version, asked: Instant) {
         let Some(mut writer) = self.writer.take() else { return };
-        writer.complete(newest);
+        writer.complete(newest, told);
         self.publish(&writer);
         self.told.send_modify(|progress| progress.complete_as_of = Some(asked));
         self.shared.stage.send_if_modified(|stage| {
