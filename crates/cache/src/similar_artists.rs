@@ -36,6 +36,10 @@ pub use status::{IndexState, SearchCounts, SimilarityStatus};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimilaritySettings {
     /// How many bytes the index in memory may take. At 0 there is none, and the database answers.
+    ///
+    /// A 32nd of it is left free when the index is loaded, for what changes later. What is read at a time while it is loaded
+    /// takes some 16 MiB besides, and each search under way, of a batch too, some 64 KiB for each thread that compares; more
+    /// only where thousands of artists are as close as the last one that was asked for.
     pub memory_bytes: u64,
     /// How many answers are kept at most; none at 0.
     pub answers: u64,

@@ -12,13 +12,17 @@ use super::{
 };
 
 /// How many rows a segment has at most.
-pub(super) const SEGMENT: usize = 1 << ROW_BITS;
+const SEGMENT: usize = 1 << ROW_BITS;
 
 /// How many bits of a place say which row it is.
 const ROW_BITS: u32 = 14;
 
 /// A segment is written anew when more than one row in so many lives no more.
 const DEAD_PART: usize = 8;
+
+/// Loading leaves one part in so many of the memory free. A changed artist takes a new row before the memory of the old
+/// one is free, so that whatever could be loaded can change too; and loading again makes room for many changes, not for one.
+const SPARE_PART: u64 = 32;
 
 /// Takes changes in and keeps where every artist lies.
 ///
@@ -33,7 +37,10 @@ pub(super) struct Writer {
     from: Version,
     applied: Version,
     generation: u64,
+    /// How many bytes it may take.
     bound: u64,
+    /// How many of them it may not take until it is loaded.
+    spare: u64,
     ledger: Ledger,
     /// What `places` takes.
     places_entry: Entry,
@@ -69,6 +76,7 @@ impl Writer {
             applied: Version::ZERO,
             generation: generation + 1,
             bound,
+            spare: bound / SPARE_PART,
             ledger: ledger.clone(),
             places_entry: ledger.enter(0),
         }
@@ -95,6 +103,7 @@ impl Writer {
     pub(super) fn complete(&mut self, newest: Version, told: Version) {
         self.applied = self.applied.max(newest);
         self.from = told;
+        self.spare = 0;
     }
 
     /// Takes in the next changes of the feed, in its order. `name_of` is the catalog's name of an artist, which is shared
@@ -185,12 +194,12 @@ impl Writer {
         Err(TooLarge { fitted, dead: rows.saturating_sub(self.places.len()) })
     }
 
-    /// Whether so many rows more would still fit into the memory that the index may take.
+    /// Whether so many rows more would still fit into the memory that the index may take now.
     fn has_room_for(&self, rows: usize) -> bool {
         let segments = self.slots.iter().flatten().map(|slot| slot.piece.segment.bytes());
         let taken = segments.sum::<u64>() + self.places_entry.bytes();
         let needed = u64::try_from(rows).unwrap_or(u64::MAX).saturating_mul(ROW_BYTES);
-        taken.saturating_add(needed) <= self.bound
+        taken.saturating_add(needed) <= self.bound - self.spare
     }
 
     /// Makes segments of these rows and notes where they lie.

@@ -46,7 +46,7 @@ async fn the_database_answers_until_the_index_is_loaded() {
 const THREE_PAGES: u64 = 2 * PAGE + 100;
 
 /// How many changes the index asks for at once.
-const PAGE: u64 = 16_384;
+const PAGE: u64 = 4_096;
 
 #[tokio::test]
 async fn no_search_sees_half_of_what_was_loaded() {
@@ -84,6 +84,9 @@ async fn no_search_sees_half_of_what_changed() {
     assert_eq!(instance.read(&search).await.source, SearchSource::Database);
 
     store.vectors.open();
+    while instance.similar.status().applied < store.version() {
+        sleep(Duration::from_millis(1)).await;
+    }
     assert_from_index(&instance.strict(&search).await, &store.compare(&search));
 }
 
@@ -211,6 +214,34 @@ async fn an_index_that_hardly_fits_or_hardly_does_not_settles() {
         assert!(memory_bytes < ROOMY || state == IndexState::Ready);
     }
     assert!((5..25).contains(&fitted), "{fitted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_fits_is_not_given_up_however_often_artists_change() {
+    for memory_bytes in (195_000..215_000).step_by(1_000) {
+        let store = with(100);
+        let settings = SimilaritySettings { memory_bytes, ..SETTINGS };
+        let instance = Instance::on(&store, settings).await;
+        if instance.similar.status().state != IndexState::Ready {
+            continue;
+        }
+        let questions = store.questions.load(Ordering::SeqCst);
+
+        for change in 0..300 {
+            let vector = given::vector(given::embedding(100 + change));
+            let version = store.commit(&artist(change % 100), Some(vector));
+            while instance.similar.status().applied < version {
+                sleep(Duration::from_millis(10)).await;
+                assert_ne!(instance.similar.status().state, IndexState::TooLarge, "{memory_bytes}");
+            }
+        }
+
+        let search = given::around(given::embedding(350), 5);
+        assert_from_index(&instance.strict(&search).await, &store.compare(&search));
+        // It is loaded again now and then, but not for every change.
+        let asked = store.questions.load(Ordering::SeqCst) - questions;
+        assert!((300..500).contains(&asked), "{memory_bytes}: {asked}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,13 +15,13 @@ use tokio::{
 };
 
 use super::{
-    super::writer::{SEGMENT, TooLarge, Writer},
+    super::writer::{TooLarge, Writer},
     Progress, Shared, Stage,
 };
 
-/// How many changes are asked for at once: as many as fill a segment.
-#[expect(clippy::cast_possible_truncation, reason = "16,384")]
-const PAGE: u32 = SEGMENT as u32;
+/// How many changes are asked for at once. Two pages take memory at a time, about 8 MiB each, which the bound of the index
+/// does not count.
+const PAGE: u32 = 4_096;
 
 /// An answer that takes longer is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -179,7 +179,7 @@ impl Keeper {
             let asked = Instant::now();
             let answer = timeout(PATIENCE, self.vectors.since(from, PAGE)).await;
             let changes = answer.map_err(|_| no_answer())??;
-            let is_all = changes.len() < SEGMENT;
+            let is_all = changes.len() < PAGE as usize;
             from = changes.last().map_or(from, VectorChange::version);
             self.taken_in().await?;
             self.take_in(changes);
