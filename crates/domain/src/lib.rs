@@ -38,7 +38,7 @@ pub use research_source::{
 };
 pub use similarity::{
     Engine, FeelParameter, FeelRange, InvalidFeelRange, Metric, Search, SearchFilter,
-    UnknownEngine, UnknownFeelParameter, UnknownMetric, direction,
+    UnknownEngine, UnknownFeelParameter, UnknownMetric, closest_first, direction,
 };
 pub use style_profile::{
     Confidence, DrumFeel, Embedding, InvalidConfidence, InvalidEmbedding,

@@ -3,6 +3,8 @@
 mod filter;
 mod metric;
 
+use std::cmp::Ordering;
+
 use crate::{ArtistKey, Embedding, InvalidEmbedding, Limit};
 
 pub use filter::{FeelParameter, FeelRange, InvalidFeelRange, SearchFilter, UnknownFeelParameter};
@@ -82,6 +84,14 @@ impl std::str::FromStr for Engine {
 #[error("an engine is one of auto, exact, approximate")]
 pub struct UnknownEngine;
 
+/// The order of answers: the highest score first, ties by key.
+#[must_use]
+pub fn closest_first(one: (f64, &ArtistKey), other: (f64, &ArtistKey)) -> Ordering {
+    // Not by total order: zeros of either sign are as close as each other.
+    let by_score = other.0.partial_cmp(&one.0).unwrap_or(Ordering::Equal);
+    by_score.then_with(|| one.1.cmp(other.1))
+}
+
 /// How much weight what a target is to be unlike has, against what it is to be like.
 const AWAY: f64 = 0.5;
 
@@ -143,6 +153,22 @@ mod tests {
 
         assert_eq!(cancelled, Err(InvalidEmbedding::Zero));
         assert_eq!(direction(&[], &[axis(0, 1.0)]), Err(InvalidEmbedding::Zero));
+    }
+
+    #[test]
+    fn ranks_by_score_and_then_by_key() {
+        let key = |text| ArtistKey::parse(text).unwrap();
+        let (first, second) = (key("a"), key("b"));
+
+        for (one, other, expected) in [
+            ((0.2, &second), (0.1, &first), Ordering::Less),
+            ((-0.2, &first), (-0.1, &second), Ordering::Greater),
+            ((0.1, &first), (0.1, &second), Ordering::Less),
+            ((0.0, &second), (-0.0, &first), Ordering::Greater),
+            ((0.1, &first), (0.1, &first), Ordering::Equal),
+        ] {
+            assert_eq!(closest_first(one, other), expected, "{one:?} {other:?}");
+        }
     }
 
     #[test]

@@ -12,4 +12,4 @@ mod vector_row;
 
 pub(crate) use stored_time::StoredTime;
 pub(crate) use stored_vector::StoredVector;
-pub(crate) use vector_row::VectorRow;
+pub(crate) use vector_row::{VECTOR_COLUMNS, VectorRow};

@@ -1,6 +1,5 @@
 //! Similar artists. How embeddings are compared is each backend's own; how answers rank is the same.
 
-mod candidate;
 #[cfg(feature = "sqlite")]
 mod closest;
 #[cfg(feature = "postgres")]
@@ -11,7 +10,7 @@ mod sqlite;
 use async_trait::async_trait;
 use domain::{
     Exactness, Limit, Neighbour, Neighbours, RepositoryError, Search, SearchMode, SimilarArtists,
-    Version,
+    Version, closest_first,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
@@ -20,7 +19,6 @@ use crate::{
     error::Failure,
     store::{Backend, Store},
 };
-use candidate::Candidate;
 #[cfg(feature = "postgres")]
 pub(crate) use postgres::plan;
 
@@ -76,20 +74,18 @@ impl SimilarArtists for SeaSimilarArtists {
 
 /// What a backend's search yields: at least the wanted artists, in any order, and how it came by them.
 struct Found {
-    candidates: Vec<Candidate>,
+    candidates: Vec<Neighbour>,
     mode: SearchMode,
     compared: u64,
 }
 
 impl Found {
     fn answer(self, limit: Limit<20>, as_of: Version) -> Neighbours {
-        let Self { mut candidates, mode, compared } = self;
-        candidates.sort_unstable();
-        candidates.truncate(limit.get().into());
-        let neighbours = candidates
-            .into_iter()
-            .map(|Candidate { similarity, artist }| Neighbour { artist, score: similarity })
-            .collect();
+        let Self { candidates: mut neighbours, mode, compared } = self;
+        neighbours.sort_unstable_by(|one, other| {
+            closest_first((one.score, one.artist.key()), (other.score, other.artist.key()))
+        });
+        neighbours.truncate(limit.get().into());
         Neighbours { neighbours, exactness: Exactness { mode, compared, as_of } }
     }
 }

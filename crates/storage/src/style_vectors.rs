@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use domain::{ArtistKey, RepositoryError, StyleVectors, VectorChange, Version};
 use futures::{Stream, TryStreamExt};
-use sea_orm::sqlx;
+use sea_orm::sqlx::{self, AssertSqlSafe};
 
 use crate::{
     changes::bounds,
-    entity::{VectorRow, artist::stored_version},
+    entity::{VECTOR_COLUMNS, VectorRow, artist::stored_version},
     error::Failure,
     store::{Backend, Store},
 };
@@ -20,9 +20,6 @@ pub(crate) struct SeaStyleVectors(pub(crate) Store);
 /// each branch reads its own index in order, and the rest is looked up last: for the rows that are told. What comes out
 /// is in no order: embeddings are too large for a database to sort in memory.
 const SINCE: &str = "
-    SELECT changes.version, changes.name_key, changes.name, changes.research_status,
-     p.confidence_score, p.tempo_min, p.tempo_max, p.tempo_avg, p.swing_percent,
-     p.ghost_note_prob, p.syncopation_level, p.velocity_mean, p.velocity_std, e.embedding
     FROM (
      SELECT * FROM (
       SELECT version, name_key, name, research_status, id
@@ -33,8 +30,8 @@ const SINCE: &str = "
        CAST(NULL AS uuid) AS id
       FROM removed_artists WHERE version > $1 ORDER BY version LIMIT $2) AS removed
      ORDER BY version LIMIT $2
-    ) AS changes
-    LEFT JOIN style_profiles AS p ON p.artist_id = changes.id
+    ) AS a
+    LEFT JOIN style_profiles AS p ON p.artist_id = a.id
     LEFT JOIN style_embeddings AS e ON e.artist_id = p.artist_id";
 
 #[async_trait]
@@ -47,16 +44,17 @@ impl StyleVectors for SeaStyleVectors {
         let (after, limit) = bounds(version, limit);
         self.0
             .retry(|| async {
+                let since = AssertSqlSafe(format!("SELECT {VECTOR_COLUMNS}{SINCE}"));
                 let mut changes = match self.0.backend() {
                     #[cfg(feature = "postgres")]
                     Backend::Postgres => {
                         let pool = self.0.database().get_postgres_connection_pool();
-                        read(sqlx::query(SINCE).bind(after).bind(limit).fetch(pool)).await?
+                        read(sqlx::query(since).bind(after).bind(limit).fetch(pool)).await?
                     }
                     #[cfg(feature = "sqlite")]
                     Backend::Sqlite => {
                         let pool = self.0.database().get_sqlite_connection_pool();
-                        read(sqlx::query(SINCE).bind(after).bind(limit).fetch(pool)).await?
+                        read(sqlx::query(since).bind(after).bind(limit).fetch(pool)).await?
                     }
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
                     _ => return Err(RepositoryError::Conflict.into()),

@@ -10,8 +10,12 @@ use sea_orm::sqlx::{self, Row};
 use super::artist::artist_name;
 use crate::error::Failure;
 
-/// A row that begins with `version, name_key, name, research_status`, then has the profile's `confidence_score` and
-/// parameters in the order of [`DrumFeel`], then `embedding`.
+/// What a [`VectorRow`] begins with, of an artist `a`, its profile `p` and its embedding `e`.
+pub(crate) const VECTOR_COLUMNS: &str = "a.version, a.name_key, a.name, a.research_status,
+     p.confidence_score, p.tempo_min, p.tempo_max, p.tempo_avg, p.swing_percent,
+     p.ghost_note_prob, p.syncopation_level, p.velocity_mean, p.velocity_std, e.embedding";
+
+/// A row that begins with [`VECTOR_COLUMNS`], which are read by their places.
 ///
 /// Without an artist all after the key are null; without an embedding, or a profile, the embedding is.
 pub(crate) trait VectorRow {

@@ -4,17 +4,20 @@ use std::slice;
 
 use domain::{ArtistName, Search, SearchMode, StyleVector};
 use futures::TryStreamExt;
-use sea_orm::{DatabaseConnection, sqlx};
+use sea_orm::{
+    DatabaseConnection,
+    sqlx::{self, AssertSqlSafe},
+};
 use tokio::task::consume_budget;
 
 use super::{Found, closest::Closest};
-use crate::{entity::VectorRow, error::Failure};
+use crate::{
+    entity::{VECTOR_COLUMNS, VectorRow},
+    error::Failure,
+};
 
 /// Everybody with an embedding and a profile.
 const EVERYBODY: &str = "
-    SELECT a.version, a.name_key, a.name, a.research_status,
-     p.confidence_score, p.tempo_min, p.tempo_max, p.tempo_avg, p.swing_percent,
-     p.ghost_note_prob, p.syncopation_level, p.velocity_mean, p.velocity_std, e.embedding
     FROM style_embeddings AS e
     JOIN style_profiles AS p ON p.artist_id = e.artist_id
     JOIN artists AS a ON a.id = e.artist_id";
@@ -40,7 +43,8 @@ pub(super) async fn nearest_many(
 
 async fn compare(database: &DatabaseConnection, passes: &mut [Pass<'_>]) -> Result<(), Failure> {
     let mut incomparable: u64 = 0;
-    let mut rows = sqlx::query(EVERYBODY).fetch(database.get_sqlite_connection_pool());
+    let everybody = AssertSqlSafe(format!("SELECT {VECTOR_COLUMNS}{EVERYBODY}"));
+    let mut rows = sqlx::query(everybody).fetch(database.get_sqlite_connection_pool());
     while let Some(row) = rows.try_next().await? {
         match row.compared() {
             Ok((artist, Some(vector))) => {
@@ -89,8 +93,8 @@ impl<'search> Pass<'search> {
         self.compared += 1;
         if !except.contains(artist.key()) {
             let (target, numbers) = (target.numbers(), embedding.numbers());
-            let similarity = metric.score_of(target, self.target_length, numbers, length);
-            self.closest.take(similarity, artist);
+            let score = metric.score_of(target, self.target_length, numbers, length);
+            self.closest.take(score, artist);
         }
     }
 }
@@ -98,6 +102,6 @@ impl<'search> Pass<'search> {
 impl From<Pass<'_>> for Found {
     fn from(pass: Pass<'_>) -> Self {
         let Pass { search: _, target_length: _, compared, closest } = pass;
-        Self { candidates: closest.into_candidates(), mode: SearchMode::Exact, compared }
+        Self { candidates: closest.into_neighbours(), mode: SearchMode::Exact, compared }
     }
 }

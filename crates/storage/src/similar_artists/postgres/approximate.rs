@@ -1,17 +1,11 @@
 //! The vector index chooses what to compare; what it finds is ranked again in double precision.
 
-use domain::{ArtistKey, Search};
+use domain::{ArtistKey, Neighbour, Search};
 use sea_orm::sqlx::{self, Postgres, QueryBuilder, Row, Transaction};
 use serde_json::Value;
 
-use super::{
-    super::Candidate,
-    EXPLAIN,
-    conditions::push_conditions,
-    ranked::{COLUMNS, Ranked},
-    vector,
-};
-use crate::{error::Failure, store::Store, vector_index::SearchedIndex};
+use super::{EXPLAIN, conditions::push_conditions, ranked::Ranked, vector};
+use crate::{entity::VECTOR_COLUMNS, error::Failure, store::Store, vector_index::SearchedIndex};
 
 /// Rows beyond the wanted ones: single precision may rank near ties wrongly, and an embedding may be without a profile.
 const SPARE: usize = 16;
@@ -34,7 +28,7 @@ pub(super) async fn nearest(
     store: &Store,
     search: &Search,
     index: SearchedIndex,
-) -> Result<Vec<Candidate>, Failure> {
+) -> Result<Vec<Neighbour>, Failure> {
     let (names, values): (Vec<&str>, Vec<String>) = index.settings.named().into_iter().unzip();
     let mut transaction = begin(store, &names, &values).await?;
     let rows = statement("", search, &names).build().fetch_all(&mut *transaction).await?;
@@ -129,7 +123,7 @@ fn statement(verb: &str, search: &Search, settings: &[&str]) -> QueryBuilder<Pos
     }
     query.push(" ORDER BY e.embedding <=> ").push_bind(vector(target));
     query.push(" LIMIT ").push_bind(i64::try_from(wanted(search)).unwrap_or(i64::MAX));
-    query.push(") SELECT ").push(COLUMNS).push(LOOKED_UP).push_bind(except).push(")");
+    query.push(") SELECT ").push(VECTOR_COLUMNS).push(LOOKED_UP).push_bind(except).push(")");
     query
 }
 

@@ -10,14 +10,9 @@ use sea_orm::sqlx::{Postgres, QueryBuilder, Row};
 use serde_json::Value;
 
 use super::{
-    super::Found,
-    EXPLAIN,
-    conditions::push_conditions,
-    ranked::{COLUMNS, Ranked},
-    rounding::Rounding,
-    vector,
+    super::Found, EXPLAIN, conditions::push_conditions, ranked::Ranked, rounding::Rounding, vector,
 };
-use crate::{error::Failure, store::Store};
+use crate::{entity::VECTOR_COLUMNS, error::Failure, store::Store};
 
 /// Offsets of nothing keep inner queries from being merged into the outer: a distance is computed once, and only what is
 /// asked for is looked up.
@@ -94,6 +89,6 @@ fn statement(verb: &str, search: &Search, wanted: u64) -> QueryBuilder<Postgres>
     );
     push_conditions(&mut query, filter);
     query.push(MEASURED).push_bind(i64::try_from(wanted - 1).unwrap_or(i64::MAX));
-    query.push(") SELECT ").push(COLUMNS).push(COUNTED);
+    query.push(") SELECT ").push(VECTOR_COLUMNS).push(COUNTED);
     query
 }

@@ -1,20 +1,14 @@
 //! Rows that may be among the closest, ranked by the metric itself.
 
-use domain::Search;
+use domain::{Neighbour, Search};
 use sea_orm::sqlx::postgres::PgRow;
 
-use super::super::Candidate;
 use crate::entity::VectorRow;
-
-/// What a [`VectorRow`] begins with, of an artist `a`, its profile `p` and its embedding `e`.
-pub(super) const COLUMNS: &str = "a.version, a.name_key, a.name, a.research_status,
-     p.confidence_score, p.tempo_min, p.tempo_max, p.tempo_avg, p.swing_percent,
-     p.ghost_note_prob, p.syncopation_level, p.velocity_mean, p.velocity_std, e.embedding";
 
 /// Those that were looked at so far.
 #[derive(Debug, Default)]
 pub(super) struct Ranked {
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<Neighbour>,
     /// Those that somebody wrote by hand and that cannot be.
     pub(super) incomparable: u64,
 }
@@ -27,8 +21,8 @@ impl Ranked {
         }
         match row.compared() {
             Ok((artist, Some(vector))) => {
-                let similarity = search.metric.score(&search.target, &vector.embedding);
-                self.candidates.push(Candidate { similarity, artist });
+                let score = search.metric.score(&search.target, &vector.embedding);
+                self.candidates.push(Neighbour { artist, score });
             }
             Ok((_, None)) => {}
             Err(_) => self.incomparable += 1,
