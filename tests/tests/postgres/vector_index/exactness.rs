@@ -152,3 +152,31 @@ async fn beside_what_somebody_wrote_by_hand() -> anyhow::Result<()> {
     }
     fixture.close().await
 }
+
+/// The server would count it, and no number tells how close it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vector_of_zeros_counts_nowhere() -> anyhow::Result<()> {
+    let fixture = Postgres::open().await?;
+    let crowd = Crowd::new(60)?;
+    crowd.load(fixture.store()).await?;
+    let target = crowd.embedding(0)?.clone();
+    fixture
+        .by_hand(
+            "ALTER TABLE style_embeddings DROP CONSTRAINT ck_style_embeddings_embedding; \
+             UPDATE style_embeddings SET embedding = array_fill(0, ARRAY[384])::vector \
+             WHERE artist_id IN (SELECT id FROM artists WHERE name LIKE 'Artist 0001%')",
+        )
+        .await?;
+
+    for metric in Metric::ALL {
+        for limit in [3, 20] {
+            let limit = Limit::new(limit)?;
+            let search = Search { metric, ..Search::around(target.clone(), limit) };
+            let found = fixture.store().similar_artists().nearest(&search).await?;
+            ensure!(found.exactness.mode == SearchMode::Exact);
+            ensure!(found.exactness.compared == 50, "{metric:?}: {:?}", found.exactness);
+            ensure!(found.neighbours.len() == usize::from(limit.get()), "{metric:?}");
+        }
+    }
+    fixture.close().await
+}

@@ -88,6 +88,8 @@ fn statement(verb: &str, search: &Search, wanted: u64) -> QueryBuilder<Postgres>
         " AS length FROM style_embeddings e JOIN style_profiles p ON p.artist_id = e.artist_id",
     );
     push_conditions(&mut query, filter);
+    // What a check of the table keeps out, unless somebody took that away, counts nowhere.
+    query.push(" AND vector_norm(e.embedding) BETWEEN 1e-15 AND 1e15");
     query.push(MEASURED).push_bind(i64::try_from(wanted - 1).unwrap_or(i64::MAX));
     query.push(") SELECT ").push(VECTOR_COLUMNS).push(COUNTED);
     query
