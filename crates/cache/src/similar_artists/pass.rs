@@ -56,7 +56,8 @@ struct Chunk {
 }
 
 impl Pass {
-    pub(super) fn new(snapshot: Arc<Snapshot>, searches: Vec<Search>) -> Self {
+    /// A pass over a snapshot. Questions are multiplied together only if it `multiplies` at all.
+    pub(super) fn new(snapshot: Arc<Snapshot>, searches: Vec<Search>, multiplies: bool) -> Self {
         let mut filters: Vec<SearchFilter> = Vec::new();
         let mut questions = Vec::with_capacity(searches.len());
         for search in searches {
@@ -79,7 +80,7 @@ impl Pass {
             .collect();
         let masks = snapshot.pieces.len() * filters.len();
         Self {
-            packed: packed(&questions),
+            packed: multiplies.then(|| packed(&questions)).flatten(),
             admitted: (0..masks).map(|_| OnceLock::new()).collect(),
             found: Mutex::new(shortlists(&questions)),
             next: AtomicUsize::new(0),
@@ -96,13 +97,13 @@ impl Pass {
         self.snapshot.rows() * self.questions.len()
     }
 
-    /// Looks at chunks until there are none left or `is_wanted_elsewhere`. Returns `true` to the one after whom all
+    /// Looks at chunks until there are none left or it `is_to_end`. Returns `true` to the one after whom all
     /// chunks have been looked at.
-    pub(super) fn take_part(&self, is_wanted_elsewhere: impl Fn() -> bool) -> bool {
+    pub(super) fn take_part(&self, is_to_end: impl Fn() -> bool) -> bool {
         let mut own = shortlists(&self.questions);
         let mut block = Block::new(&self.questions);
         let mut done = 0;
-        while !is_wanted_elsewhere() {
+        while !is_to_end() {
             let next = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(chunk) = self.chunks.get(next) else { break };
             self.look_at(*chunk, &mut own, &mut block);
@@ -324,5 +325,66 @@ impl Block {
         self.rows.as_mut_slice().get_mut(..codes.len())?.copy_from_slice(codes);
         self.rows.try_dots_packed_into(packed, &mut self.products).ok()?;
         Some((self.products.as_slice(), &mut self.gauge))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use domain::{
+        ArtistName, Confidence, DrumFeel, Embedding, Limit, QuantitativeParams, ResearchStatus,
+        StyleVector, VectorChange, Version,
+    };
+
+    use super::*;
+    use crate::similar_artists::{segment::Ledger, writer::Writer};
+
+    fn embedding(number: u16) -> Embedding {
+        let numbers = (0..384_u16).map(|at| f32::from(at * number % 101) - 50.0);
+        Embedding::try_from(numbers.collect::<Vec<_>>()).unwrap()
+    }
+
+    fn change(number: u16) -> VectorChange {
+        let feel = DrumFeel {
+            tempo_min: 80.0,
+            tempo_max: 100.0,
+            tempo_avg: 92.0,
+            swing_percent: 56.5,
+            ghost_note_prob: 0.4,
+            syncopation_level: 0.55,
+            velocity_mean: 78.25,
+            velocity_std: 18.0,
+        };
+        VectorChange::Present {
+            version: Version::new(number.into()),
+            artist: ArtistName::try_from(format!("Artist {number}").as_str()).unwrap(),
+            vector: StyleVector {
+                embedding: embedding(number),
+                research_status: ResearchStatus::Cached,
+                confidence: Confidence::try_from(0.5).unwrap(),
+                quantitative_params: QuantitativeParams::try_from(feel).unwrap(),
+            },
+        }
+    }
+
+    /// So many searches over so many pieces, each of which holds the same few artists.
+    pub(in crate::similar_artists) fn pass(pieces: usize, searches: u16, multiplies: bool) -> Pass {
+        let mut writer = Writer::new(1 << 30, 0, &Ledger::default());
+        assert!(writer.apply((1..50).map(change).collect(), |_| None).is_ok());
+        let mut snapshot = writer.snapshot();
+        snapshot.pieces = snapshot.pieces.iter().cycle().take(pieces).cloned().collect();
+        let search = |number| Search::around(embedding(number), Limit::new(7).unwrap());
+        Pass::new(Arc::new(snapshot), (1..=searches).map(search).collect(), multiplies)
+    }
+
+    #[test]
+    fn answers_are_the_same_without_multiplying_questions_together() {
+        let answers = |multiplies| {
+            let pass = pass(2, 9, multiplies);
+            assert_eq!(pass.packed.is_some(), multiplies);
+            assert!(pass.take_part(|| false));
+            pass.answers()
+        };
+
+        assert_eq!(answers(true), answers(false));
     }
 }
