@@ -38,7 +38,8 @@ impl VectorIndex {
         }
     }
 
-    /// Builds an index for the rows there are, beside the one in use, and puts it in the place of any other.
+    /// Builds an index for the rows there are, beside the one in use, and puts it in the place of any other, except those
+    /// that somebody made by hand.
     ///
     /// A failure leaves what was in use; so does giving up waiting, which the server notices within a second or so.
     /// What is left over of a build then is removed by the next one.
@@ -53,7 +54,8 @@ impl VectorIndex {
         }
     }
 
-    /// Removes every vector index and what is left over of builds, and says how many that were.
+    /// Removes the vector index and what is left over of builds, and says how many that were. What somebody made by hand
+    /// stays.
     pub async fn remove(&self) -> Result<usize, VectorIndexError> {
         match self.0.backend() {
             Backend::Postgres => Builder::begin(&self.0).await?.remove().await,
@@ -69,7 +71,7 @@ impl VectorIndex {
         }
     }
 
-    /// Builds the index in use once more if it has been outgrown, and says of which kind it is then.
+    /// Builds the index in use once more if it was built here and has been outgrown, and says of which kind it is then.
     pub(crate) async fn rebuild_if_outgrown(
         &self,
     ) -> Result<Option<VectorIndexKind>, VectorIndexError> {
@@ -160,6 +162,8 @@ pub struct StoredVectorIndex {
     pub name: String,
     /// What it was built with.
     pub parameters: VectorIndexParameters,
+    /// Whether somebody made it under another name than those that are given here. It is searched, and left alone.
+    pub made_by_hand: bool,
     /// Whether its build came to its end.
     pub valid: bool,
     /// How many rows there were then; `None` if it was not built by [`VectorIndex::build`].

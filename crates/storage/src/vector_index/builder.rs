@@ -42,7 +42,7 @@ impl Builder {
         Ok(Self { store: store.clone(), connection })
     }
 
-    /// Builds an index and puts it in the place of any other.
+    /// Builds an index and puts it in the place of any other of ours.
     pub(super) async fn build(
         &mut self,
         kind: VectorIndexKind,
@@ -75,7 +75,8 @@ impl Builder {
         let rows = catalog::rows(&mut self.connection).await?;
         let indexes = catalog::indexes(&mut self.connection, rows).await?;
         let in_use = indexes.into_iter().find(|index| index.valid);
-        let Some(outgrown) = in_use.filter(|index| index.outgrown) else { return Ok(None) };
+        let in_use = in_use.filter(|index| index.outgrown && !index.made_by_hand);
+        let Some(outgrown) = in_use else { return Ok(None) };
         let kind = outgrown.parameters.kind();
         tracing::info!(
             kind = kind.as_str(),
@@ -87,7 +88,7 @@ impl Builder {
         Ok(Some(kind))
     }
 
-    /// Removes every index.
+    /// Removes every index of ours.
     pub(super) async fn remove(&mut self) -> Result<usize, VectorIndexError> {
         let removed = self.drop_indexes(|_| true).await?;
         self.store.forget_searched_index();
@@ -150,13 +151,12 @@ impl Builder {
         .await
     }
 
-    /// Drops what has such a name and is a vector index, and says how many that were.
+    /// Drops those of our indexes that have such a name, and says how many that were.
     async fn drop_indexes(&mut self, is_dropped: impl Fn(&str) -> bool) -> Result<usize, Failure> {
         let mut indexes = catalog::indexes(&mut self.connection, 0).await?;
-        indexes.retain(|index| is_dropped(&index.name));
+        indexes.retain(|index| !index.made_by_hand && is_dropped(&index.name));
         for index in &indexes {
-            let name = index.name.replace('"', "\"\"");
-            self.run(format!("DROP INDEX CONCURRENTLY IF EXISTS \"{name}\"")).await?;
+            self.run(format!("DROP INDEX CONCURRENTLY IF EXISTS {}", index.name)).await?;
         }
         Ok(indexes.len())
     }
@@ -165,6 +165,11 @@ impl Builder {
         sqlx::raw_sql(AssertSqlSafe(statement.into())).execute(&mut self.connection).await?;
         Ok(())
     }
+}
+
+/// Whether an index of this name was made here, or by the schema.
+pub(super) fn is_ours(name: &str) -> bool {
+    matches!(name, BUILDING | REPLACED) || VectorIndexKind::ALL.map(name_of).contains(&name)
 }
 
 const fn name_of(kind: VectorIndexKind) -> &'static str {

@@ -3,7 +3,7 @@
 use sea_orm::sqlx::{self, PgConnection, Row, postgres::PgRow};
 
 use super::{
-    BuildProgress, StoredVectorIndex, VectorIndexParameters, VectorIndexStatus, parameters,
+    BuildProgress, StoredVectorIndex, VectorIndexParameters, VectorIndexStatus, builder, parameters,
 };
 use crate::{error::Failure, store::Store};
 
@@ -92,8 +92,10 @@ fn index(row: &PgRow, rows: u64) -> Result<StoredVectorIndex, Failure> {
         },
     };
     let rows_when_built = row.try_get::<Option<&str>, _>("comment")?.and_then(rows_when_built);
+    let name: String = row.try_get("name")?;
     Ok(StoredVectorIndex {
-        name: row.try_get("name")?,
+        made_by_hand: !builder::is_ours(&name),
+        name,
         parameters,
         valid: row.try_get("valid")?,
         rows_when_built,

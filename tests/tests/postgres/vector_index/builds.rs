@@ -191,28 +191,78 @@ async fn an_interrupted_build_leaves_what_was_in_use() -> anyhow::Result<()> {
     fixture.close().await
 }
 
-/// A build that ended between any two of its steps, and an index that somebody made by hand.
+/// Makes an index as a person at a prompt would.
+async fn make_by_hand(fixture: &Postgres, name: &str, kind: VectorIndexKind) -> anyhow::Result<()> {
+    let kind = kind.as_str();
+    fixture
+        .by_hand(&format!(
+            "CREATE INDEX \"{name}\" ON style_embeddings USING {kind} (embedding vector_cosine_ops)"
+        ))
+        .await
+}
+
+/// A build that ended between any two of its steps.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_left_over_is_removed() -> anyhow::Result<()> {
     let fixture = Postgres::open().await?;
     let store = fixture.store();
     Crowd::new(300)?.load(store).await?;
-    for name in ["idx_embedding_building", "idx_embedding_replaced", "\"Somebody's\""] {
-        fixture
-            .by_hand(&format!(
-                "CREATE INDEX {name} ON style_embeddings USING hnsw (embedding vector_cosine_ops)"
-            ))
-            .await?;
+    for name in ["idx_embedding_building", "idx_embedding_replaced"] {
+        make_by_hand(&fixture, name, VectorIndexKind::Hnsw).await?;
     }
     let status = store.vector_index().status().await?;
     ensure!(status.in_use.is_some_and(|index| index.name == "idx_embedding_ivfflat"));
-    ensure!(status.others.len() == 3);
+    ensure!(status.others.len() == 2);
 
     build(store, VectorIndexKind::IvfFlat).await?;
 
     let status = store.vector_index().status().await?;
     ensure!(status.others.is_empty(), "{:?}", status.others);
     ensure!(status.in_use.is_some_and(|index| index.rows_when_built == Some(300)));
+    fixture.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_made_by_hand_is_left_alone() -> anyhow::Result<()> {
+    let fixture = Postgres::open().await?;
+    let store = fixture.store();
+    ensure!(store.vector_index().remove().await? == 1);
+    make_by_hand(&fixture, "Somebody's", VectorIndexKind::IvfFlat).await?;
+    let by_hand = in_use(store).await?.context("made by hand")?;
+    ensure!(by_hand.made_by_hand && by_hand.name == "Somebody's", "{by_hand:?}");
+
+    // An import finds it outgrown, and does nothing about it.
+    Crowd::new(300)?.load(store).await?;
+    let outgrown = store.vector_index().status().await?;
+    ensure!(outgrown.others.is_empty(), "{outgrown:?}");
+    ensure!(outgrown.in_use.is_some_and(|index| index.made_by_hand && index.outgrown));
+
+    for kind in VectorIndexKind::ALL {
+        build(store, kind).await?;
+        let built = store.vector_index().status().await?;
+        ensure!(built.in_use.is_some_and(|index| !index.made_by_hand && !index.outgrown));
+        let others: Vec<_> = built.others.iter().map(|index| index.name.as_str()).collect();
+        ensure!(others == ["Somebody's"], "{others:?}");
+    }
+    ensure!(store.vector_index().remove().await? == 1);
+    ensure!(in_use(store).await?.is_some_and(|index| index.name == "Somebody's"));
+    fixture.close().await
+}
+
+/// One that was left over beside it may have been outgrown for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_index_in_use_is_built_anew() -> anyhow::Result<()> {
+    let fixture = Postgres::open().await?;
+    let store = fixture.store();
+    Crowd::new(300)?.load(store).await?;
+    build(store, VectorIndexKind::Hnsw).await?;
+    make_by_hand(&fixture, "idx_embedding_ivfflat", VectorIndexKind::IvfFlat).await?;
+    let before = store.vector_index().status().await?;
+    ensure!(before.others.iter().all(|index| index.outgrown) && before.others.len() == 1);
+
+    store.bulk_load().finish().await?;
+
+    ensure!(store.vector_index().status().await? == before);
     fixture.close().await
 }
 
@@ -251,25 +301,50 @@ async fn writes_go_on_during_a_build_and_are_found() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As on a container with little shared memory.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_room_for_workers_builds_alone() -> anyhow::Result<()> {
+/// A server that refuses to build with parallel workers, for this reason.
+async fn without_workers(condition: &str) -> anyhow::Result<Postgres> {
     let fixture = Postgres::open().await?;
     Crowd::new(200)?.load(fixture.store()).await?;
     fixture
-        .by_hand(
+        .by_hand(&format!(
             "CREATE FUNCTION no_room() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
              IF current_setting('max_parallel_maintenance_workers') <> '0' THEN \
-              RAISE EXCEPTION 'could not resize shared memory segment' USING ERRCODE = 'disk_full'; \
+              RAISE EXCEPTION 'no workers' USING ERRCODE = '{condition}'; \
              END IF; END $$; \
              CREATE EVENT TRIGGER no_room ON ddl_command_start WHEN TAG IN ('CREATE INDEX') \
-             EXECUTE FUNCTION no_room()",
-        )
+             EXECUTE FUNCTION no_room()"
+        ))
         .await?;
+    Ok(fixture)
+}
 
-    build(fixture.store(), VectorIndexKind::Hnsw).await?;
+/// As on a container with little shared memory, or when others have taken every process.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_room_for_workers_builds_alone() -> anyhow::Result<()> {
+    for lacking in ["disk_full", "out_of_memory", "too_many_connections", "insufficient_resources"]
+    {
+        let fixture = without_workers(lacking).await?;
 
-    ensure!(in_use(fixture.store()).await?.is_some_and(|index| index.rows_when_built == Some(200)));
+        let built = build(fixture.store(), VectorIndexKind::Hnsw).await;
+
+        ensure!(built.is_ok(), "{lacking}: {built:?}");
+        let index = in_use(fixture.store()).await?.context("just built")?;
+        ensure!(index.name == "idx_embedding_hnsw" && index.rows_when_built == Some(200));
+        fixture.close().await?;
+    }
+    Ok(())
+}
+
+/// Trying again would not help, and what was in use stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_for_another_reason_is_asked_once() -> anyhow::Result<()> {
+    let fixture = without_workers("insufficient_privilege").await?;
+    let before = in_use(fixture.store()).await?;
+
+    let refused = build(fixture.store(), VectorIndexKind::Hnsw).await;
+
+    ensure!(matches!(refused, Err(VectorIndexError::Repository(_))), "{refused:?}");
+    ensure!(in_use(fixture.store()).await? == before);
     fixture.close().await
 }
 

@@ -52,6 +52,36 @@ async fn shows_builds_and_removes() -> anyhow::Result<()> {
     fixture.close().await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn says_what_was_made_by_hand() -> anyhow::Result<()> {
+    let (program, fixture) = (Program::new()?, Postgres::open().await?);
+    Crowd::new(100)?.load(fixture.store()).await?;
+    fixture
+        .by_hand("CREATE INDEX own ON style_embeddings USING hnsw (embedding vector_cosine_ops)")
+        .await?;
+
+    let status = index(&program, &fixture, 0, &["status"])?.output;
+    ensure!(
+        status.starts_with("in use    idx_embedding_ivfflat, ivfflat (lists = 10)\n"),
+        "{status}"
+    );
+    ensure!(status.contains("another   own, hnsw, made by hand; "), "{status}");
+    let settled = index(&program, &fixture, 0, &["use", "ivfflat"])?.output;
+    ensure!(settled.starts_with("ivfflat is in use already"), "{settled}");
+    let removed = index(&program, &fixture, 0, &["use", "none"])?.output;
+    ensure!(removed.starts_with("own was made by hand and stays in use"), "{removed}");
+    let status = index(&program, &fixture, 0, &["status"])?.output;
+    ensure!(
+        status.starts_with("in use    own, hnsw (m = 16, ef_construction = 64), made by hand; "),
+        "{status}"
+    );
+    let refused = index(&program, &fixture, 1, &["rebuild"])?.errors;
+    ensure!(refused.contains("own was made by hand and is left alone"), "{refused}");
+    let built = index(&program, &fixture, 0, &["use", "hnsw"])?.output;
+    ensure!(built.contains("in use    idx_embedding_hnsw, hnsw"), "{built}");
+    fixture.close().await
+}
+
 #[test]
 fn there_is_nothing_to_manage_on_sqlite() -> anyhow::Result<()> {
     let program = Program::new()?;
