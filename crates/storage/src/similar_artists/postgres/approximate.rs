@@ -122,7 +122,9 @@ fn statement(verb: &str, search: &Search, settings: &[&str]) -> QueryBuilder<Pos
         query.push(" AND p.artist_id = e.artist_id)");
     }
     query.push(" ORDER BY e.embedding <=> ").push_bind(vector(target));
-    query.push(" LIMIT ").push_bind(i64::try_from(wanted(search)).unwrap_or(i64::MAX));
+    // As a number in the text, so that the plan for any values expects no more rows than one made for these: the server
+    // keeps it then, and plans once a connection instead of once a search.
+    query.push(" LIMIT ").push(wanted(search));
     query.push(") SELECT ").push(VECTOR_COLUMNS).push(LOOKED_UP).push_bind(except).push(")");
     query
 }
