@@ -8,6 +8,14 @@ use actix_web::{
     http::header::{AGE, CACHE_CONTROL, HeaderMap, HeaderName, WARNING},
 };
 use cache::{Freshness, Read, SearchSource, SimilarRead};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder, Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{SchemaType, Type},
+    },
+};
 
 use crate::problem::Problem;
 
@@ -43,6 +51,20 @@ impl FromRequest for Wanted {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Self::of(request.headers())))
+    }
+}
+
+impl IntoParams for Wanted {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = SchemaType::from_iter([Type::String, Type::Null]);
+        let header = ParameterBuilder::new()
+            .name("cache-control")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("`no-cache`: include every write acknowledged anywhere"))
+            .schema(Some(ObjectBuilder::new().schema_type(text)))
+            .example(Some("no-cache".into()));
+        vec![header.build()]
     }
 }
 

@@ -80,7 +80,7 @@ async fn create_artist(
     tag = "artists",
     params(
         ("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla"),
-        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
+        Wanted,
     ),
     responses(
         (status = OK, description = "The artist", body = ArtistView, headers(

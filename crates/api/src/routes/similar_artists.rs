@@ -50,7 +50,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
     params(
         ("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla"),
         Wishes,
-        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
+        Wanted,
     ),
     responses(
         (status = OK, description = "The closest artists", body = SimilarArtistsView, headers(
@@ -87,9 +87,7 @@ async fn find_similar_artists(
 /// Finds the artists closest to an embedding, or those who play like some artists and unlike others.
 #[utoipa::path(
     tag = "similar-artists",
-    params(
-        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
-    ),
+    params(Wanted),
     request_body = SearchBody,
     responses(
         (status = OK, description = "The closest artists", body = SearchResultView, headers(
@@ -126,9 +124,7 @@ async fn search_similar_artists(
 /// answered.
 #[utoipa::path(
     tag = "similar-artists",
-    params(
-        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
-    ),
+    params(Wanted),
     request_body = BatchBody,
     responses(
         (status = OK, description = "The closest artists to each", body = BatchResultView, headers(

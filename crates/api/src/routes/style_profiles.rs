@@ -38,7 +38,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         ("artist" = String, Path, description = "The name, in any spelling that means the artist", example = "J Dilla"),
         ("include" = Option<String>, Query, description = "`embedding`: show the embedding too", example = "embedding"),
         ("if-none-match" = Option<String>, Header, description = "Entity tags the caller has", example = "\"42\""),
-        ("cache-control" = Option<String>, Header, description = "`no-cache`: include every write acknowledged anywhere", example = "no-cache"),
+        Wanted,
     ),
     responses(
         (status = OK, description = "The profile", body = StyleProfileView, headers(
