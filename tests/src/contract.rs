@@ -33,6 +33,7 @@ macro_rules! contracts {
             recall: {
                 the_command_measures_what_is_in_use, the_command_needs_an_embedding, what_is_not_found_is_missed,
                 whom_to_search_around_is_left_to_chance, the_service_samples_what_an_index_answers,
+                closing_the_service_ends_what_it_started,
             }
             generations: {
                 returns_what_was_recorded, repeating_counts_nothing_twice, an_unknown_artist_stops_all,

@@ -6,15 +6,23 @@ use anyhow::{Context, ensure};
 use api::{
     command::index::recall::{self, Measured, RecallArguments, RecallError},
     recall::{RecallSampler, choose, measure},
+    state::{State, StateSettings},
 };
 use async_trait::async_trait;
 use cache::{Bounds, CachedSimilarArtists, Feed, SimilaritySettings};
 use domain::{Engine, Neighbours, RepositoryError, Search, SearchMode, SimilarArtists};
 use storage::Backend;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    runtime,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 use super::similar_artists::model::{Model, profile};
-use crate::{fixture::Fixture, given};
+use crate::{
+    fixture::{self, Fixture},
+    given,
+};
 
 /// How long sampling may take here; it takes milliseconds.
 const SAMPLED_WITHIN: Duration = Duration::from_secs(20);
@@ -188,4 +196,47 @@ pub async fn the_service_samples_what_an_index_answers(
         }
     }
     Ok(())
+}
+
+/// Whoever closes the service may keep it for long: the sampler, what follows changes for the index and everything else
+/// that it started end nevertheless.
+pub async fn closing_the_service_ends_what_it_started(
+    fixture: &impl Fixture,
+) -> anyhow::Result<()> {
+    fill(fixture, 50).await?;
+    let url = fixture.url().to_owned();
+
+    // In a runtime where nobody else has tasks.
+    spawn_blocking(move || {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let settings = StateSettings {
+                similarity: IN_MEMORY,
+                recall_pause: Some(Duration::from_millis(1)),
+                ..StateSettings::default()
+            };
+            let state = State::new(fixture::store_at(&url).await?, settings);
+            let sampled = async {
+                while state.metrics_text()?.contains("recall_samples_total 0\n") {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                anyhow::Ok(())
+            };
+            timeout(SAMPLED_WITHIN, sampled).await.context("nothing is sampled")??;
+
+            state.close().await;
+
+            let tasks = runtime.metrics();
+            let ended = async {
+                while 0 < tasks.num_alive_tasks() {
+                    sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let ended = timeout(SAMPLED_WITHIN, ended).await;
+            ensure!(ended.is_ok(), "{} tasks go on", tasks.num_alive_tasks());
+            drop(state);
+            anyhow::Ok(())
+        })
+    })
+    .await?
 }
