@@ -12,6 +12,7 @@ use domain::{
     Exactness, Limit, Neighbour, Neighbours, RepositoryError, Search, SearchMode, SimilarArtists,
     Version, closest_first,
 };
+use futures::{StreamExt, TryStreamExt, stream};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::{
@@ -62,13 +63,20 @@ impl SimilarArtists for SeaSimilarArtists {
                     .await
             }
             Backend::Postgres | Backend::Sqlite => {
-                let mut answers = Vec::with_capacity(searches.len());
-                for search in searches {
-                    answers.push(self.nearest(search).await?);
-                }
-                Ok(answers)
+                let searches: Vec<_> = searches.iter().map(|search| self.nearest(search)).collect();
+                stream::iter(searches).buffered(self.at_once()).try_collect().await
             }
         }
+    }
+}
+
+impl SeaSimilarArtists {
+    /// How many searches of a batch the server is given at once. Each takes a connection, and most are for others.
+    fn at_once(&self) -> usize {
+        const MOST: u32 = 4;
+
+        let share = self.0.limits().most / MOST;
+        usize::try_from(share.clamp(1, MOST)).unwrap_or(1)
     }
 }
 

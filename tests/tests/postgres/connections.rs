@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
-use domain::Expected;
+use anyhow::{Context, ensure};
+use domain::{Expected, Limit, Search};
 use groovebase_tests::{
     fixture::{self, Fixture, Postgres},
     given,
 };
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 use storage::PoolLimits;
 
 const TERMINATE_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -68,6 +69,48 @@ async fn ten_connections_are_kept_and_thirty_opened_at_most() -> anyhow::Result<
 
     ensure!(busy.most == 30 && busy.active + busy.idle <= 30, "{busy:?}");
     ensure!(kept.await.is_ok(), "{:?}", store.pool_use());
+    store.close().await;
+    fixture.close().await
+}
+
+/// How many sessions wait for a lock.
+async fn waiting(connection: &DatabaseTransaction) -> anyhow::Result<i64> {
+    let count = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
+         WHERE NOT granted AND datname = current_database()";
+    let statement = Statement::from_string(connection.get_database_backend(), count);
+    let row = connection.query_one_raw(statement).await?.context("no row")?;
+    Ok(row.try_get_by_index(0)?)
+}
+
+/// However many searches there are, and however long each takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_searches_leaves_connections_to_others() -> anyhow::Result<()> {
+    let fixture = Postgres::open().await?;
+    let limits = PoolLimits { kept: 0, most: 8, ..PoolLimits::default() };
+    let store = fixture::store_with(fixture.url(), &limits).await?;
+    let new = given::profile("J Dilla", "late")?;
+    store.style_profiles().save(&new, Expected::Any).await?;
+    let writer = fixture.block_writers().await?;
+    writer.execute_unprepared("LOCK TABLE style_embeddings").await?;
+
+    let similar = store.similar_artists();
+    let search = Search::around(given::embedding(1)?, Limit::LARGEST);
+    let batch = tokio::spawn(async move { similar.nearest_many(&vec![search; 20]).await });
+    let others = async {
+        while waiting(&writer).await? < 2 {
+            tokio::task::yield_now().await;
+        }
+        // Each of these would wait behind a batch that takes what it can.
+        for _ in 0..20 {
+            ensure!(store.artists().find(new.artist.key()).await?.is_some());
+        }
+        Ok(())
+    };
+    tokio::time::timeout(Duration::from_secs(20), others).await??;
+
+    ensure!(waiting(&writer).await? == 2);
+    writer.rollback().await?;
+    ensure!(batch.await??.len() == 20);
     store.close().await;
     fixture.close().await
 }
