@@ -58,7 +58,7 @@ async fn no_search_sees_half_of_what_was_loaded() {
     let search = given::around(given::embedding(THREE_PAGES - 1), 5);
 
     // The first page has been taken in when the third is asked for.
-    store.vectors.reached_by(1).await;
+    timeout(Duration::from_secs(30), store.vectors.reached_by(1)).await.unwrap();
     assert_eq!(instance.similar.status().vectors, 0);
     assert_eq!(instance.read(&search).await.source, SearchSource::Database);
 
@@ -78,7 +78,7 @@ async fn no_search_sees_half_of_what_changed() {
     for number in 0..THREE_PAGES {
         store.commit(&artist(number), Some(given::vector(given::embedding(number + 1))));
     }
-    store.vectors.reached_by(1).await;
+    timeout(Duration::from_secs(30), store.vectors.reached_by(1)).await.unwrap();
     assert_eq!(instance.similar.status().applied, loaded);
     let search = given::around(given::embedding(1), 5);
     assert_eq!(instance.read(&search).await.source, SearchSource::Database);
@@ -282,6 +282,10 @@ async fn many_changes_leave_few_segments_and_little_that_is_dead() {
         }
         instance.feed.confirm().await.unwrap();
         instance.read(&given::around(given::embedding(round), 5)).await;
+    }
+    // On a busy machine the last search may not have waited for the last changes.
+    while instance.similar.status().applied < store.version() {
+        sleep(Duration::from_millis(1)).await;
     }
 
     let status = instance.similar.status();
