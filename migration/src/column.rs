@@ -95,8 +95,16 @@ impl Dialect {
             .take()
     }
 
+    pub(crate) fn smallint(self, name: impl IntoIden) -> ColumnDef {
+        self.column(name, "smallint", "INTEGER")
+    }
+
     pub(crate) fn bigint(self, name: impl IntoIden) -> ColumnDef {
         self.column(name, "bigint", "INTEGER")
+    }
+
+    pub(crate) fn bytes(self, name: impl IntoIden) -> ColumnDef {
+        self.column(name, "bytea", "BLOB")
     }
 
     /// Makes the types of SQLite's columns binding. Without it a hand edit can store text in a

@@ -19,6 +19,8 @@ mod environment;
 mod fixture;
 #[path = "postgres/order.rs"]
 mod order;
+#[path = "postgres/partitions.rs"]
+mod partitions;
 
 suite::suite!(crate::fixture::with_store);
 

@@ -1,5 +1,6 @@
 //! What the schema does on either database. Each target brings a way to make a [`Store`].
 
+pub(crate) mod account;
 pub(crate) mod changes;
 pub(crate) mod checks;
 pub(crate) mod versions;
@@ -33,6 +34,16 @@ macro_rules! suite {
             measures_names_in_characters_and_keys_in_bytes
             orders_text_by_code_point
             removes_what_belongs_to_a_removed_artist
+        }
+        $crate::suite::suite! { @each $with_store, account:
+            keeps_the_history_it_finds
+            goes_back_to_the_history_as_it_was
+            puts_what_it_finds_into_quarters_of_an_hour
+            puts_what_it_finds_into_months_of_artists
+            accepts_valid_cells
+            refuses_invalid_cells
+            has_one_state
+            tells_pending_cells_apart_for_ever
         }
         $crate::suite::suite! { @each $with_store, versions:
             every_change_to_an_artist_moves_its_version
@@ -184,15 +195,57 @@ impl Store {
                 ("id", id.clone()),
                 ("artist_id", id),
                 ("provider_used", text("local")),
+                ("model", text("small")),
+                ("status", text("failed")),
+                ("error", text("out of tune")),
                 ("generation_time_ms", "12".to_owned()),
                 ("tokens_used", "34".to_owned()),
+                ("input_tokens", "20".to_owned()),
+                ("output_tokens", "14".to_owned()),
+                ("cache_read_tokens", "5".to_owned()),
+                ("cache_write_tokens", "6".to_owned()),
+                ("reasoning_tokens", "7".to_owned()),
                 ("cost", "56".to_owned()),
                 ("user_params", text("{}")),
                 ("output_files", text("[]")),
-                ("created_at", time),
+                ("steps", text("[]")),
+                // PostgreSQL has a partition for the current month, whichever it is.
+                ("created_at", self.pick("now()", self.time()).to_owned()),
             ],
+            "generation_rollups" => keyed("width", "1".to_owned(), self.cell(number)),
+            "generation_rollup_log" => keyed("fold", "1".to_owned(), self.cell(number)),
+            "generation_artist_rollups" => {
+                keyed("artist_id", id, keyed("width", "4".to_owned(), self.cell(number)))
+            }
+            "retired_generations" | "generation_artist_pending" => {
+                keyed("artist_id", id, self.cell(number))
+            }
+            "generation_rollup_pending" => self.cell(number),
             _ => panic!("no table {table}"),
         }
+    }
+
+    /// Sums over two generations by a provider of the number's own.
+    fn cell(&self, number: u32) -> Vec<(&'static str, String)> {
+        let count = |column| (column, number.to_string());
+        vec![
+            ("starts_at", self.pick("'2026-11-21 12:00:00Z'", "1795262400000000").to_owned()),
+            ("provider_used", format!("'local {number}'")),
+            ("model", "'small'".to_owned()),
+            ("status", "'completed'".to_owned()),
+            ("generations", "2".to_owned()),
+            count("time_ms"),
+            count("priced"),
+            count("cost_dollars"),
+            count("cost_nanos"),
+            count("tokens_used"),
+            count("input_tokens"),
+            count("output_tokens"),
+            count("cache_read_tokens"),
+            count("cache_write_tokens"),
+            count("reasoning_tokens"),
+            ("times", self.pick(r"'\x0102'", "X'0102'").to_owned()),
+        ]
     }
 
     pub(crate) async fn insert(&self, table: &str, number: u32) {
@@ -217,6 +270,15 @@ impl Store {
             .await;
         versions.into_iter().max().unwrap_or(0)
     }
+}
+
+/// A row of a cell after a column of the table's own.
+fn keyed(
+    column: &'static str,
+    value: String,
+    cell: Vec<(&'static str, String)>,
+) -> Vec<(&'static str, String)> {
+    std::iter::once((column, value)).chain(cell).collect()
 }
 
 /// The statement that inserts a row.

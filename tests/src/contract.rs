@@ -9,6 +9,7 @@ pub mod generations;
 pub mod http;
 pub mod recall;
 pub mod research_sources;
+pub mod rollups;
 pub mod similar_artists;
 pub mod style_profiles;
 pub mod style_vectors;
@@ -37,14 +38,27 @@ macro_rules! contracts {
             }
             generations: {
                 returns_what_was_recorded, repeating_counts_nothing_twice, an_unknown_artist_stops_all,
-                history_neither_skips_nor_repeats, sums_are_exact, a_removed_artist_leaves_its_entries,
+                callers_are_refused_one_by_one, history_neither_skips_nor_repeats, histories_can_be_filtered,
+                everything_is_paged_by_time, sums_are_exact, a_removed_artist_leaves_its_entries,
                 removal_beside_recording_loses_nothing,
+            }
+            rollups: {
+                say_what_the_generations_say, folding_changes_no_sum, tell_what_changed_since, a_position_may_be_unknown,
+                readers_see_one_moment, quarters_make_up_every_span, artists_are_told_apart, times_can_be_exact,
+                one_folds_at_a_time, drift_is_found, rebuilding_repairs, rebuilding_beside_recording_is_exact,
+                retired_generations_stay_in_every_sum, retiring_beside_recording_is_exact,
             }
             commands: {
                 an_export_is_imported_to_the_same_bytes, one_input_gives_the_same_bytes_on_every_backend,
                 importing_again_changes_nothing, a_bad_line_stops_an_import, a_bad_line_can_be_skipped,
                 every_kind_of_bad_line_is_told, unknown_members_are_noticed_once, of_lines_for_one_artist_the_last_stands,
                 an_interrupted_import_can_be_run_again,
+                generations_are_imported_to_the_same_bytes, many_generations_are_exported_in_order,
+                importing_generations_again_counts_nothing_twice,
+                a_removed_artists_generations_are_exported_without_it, unknown_artists_can_be_made,
+                every_kind_of_bad_generation_is_told, a_bad_generation_stops_an_import,
+                an_interrupted_import_of_generations_can_be_run_again, an_import_brings_sums_up_to_date,
+                a_range_of_time_can_be_exported, a_synthetic_history_can_be_loaded,
             }
         }
         $crate::contracts! { $fixture, http;
@@ -74,7 +88,25 @@ macro_rules! contracts {
                 batches_that_are_none, searches_are_counted,
             }
             generations: {
-                records_and_shows_one, records_many, repeating_counts_nothing_twice, lists_page_by_page, sums_up,
+                records_and_shows_one, records_many, repeating_counts_nothing_twice, lists_page_by_page,
+                every_detail_comes_back, an_identity_given_twice,
+            }
+            idempotency: {
+                a_single_one_counts_once, an_array_counts_once, at_once_it_counts_once, other_content_is_refused,
+                own_identities_come_first, a_refused_request_uses_up_no_key, bad_keys,
+            }
+            history: {
+                lists_what_is_asked_for, a_period_runs_forward, a_removed_artist_leaves_the_entry,
+            }
+            statistics: {
+                nothing_is_zero_or_unknown, sums_up, every_acknowledged_generation_counts, counts_what_is_asked_for,
+                percentiles_are_what_they_say, an_unknown_artist_is_named, a_period_runs_forward, fills_a_table,
+                the_form_is_negotiated,
+            }
+            series: {
+                a_day_in_spring_is_short, a_day_in_autumn_is_long, offsets_of_half_an_hour, empty_buckets_are_there,
+                groups_add_up, most_artists_are_others, ends_may_be_left_out, fills_a_table,
+                percentiles_are_what_they_say, bad_parameters,
             }
             money: { adds_up, reads_every_spelling, refuses_what_is_no_amount, unknown_is_not_zero, }
             names: { by_url, by_import, spellings_meet, nothing_is_decoded_twice, }
@@ -87,7 +119,7 @@ macro_rules! contracts {
                 no_answer_is_older_than_the_bound,
             }
             operations: {
-                tells_how_it_is, tells_how_its_caches_are, tells_that_the_database_is_gone, counts_what_it_answers,
+                tells_how_it_is, tells_how_its_caches_are, tells_how_the_account_is_kept, tells_that_the_database_is_gone, counts_what_it_answers,
                 describes_itself, every_answer_has_an_identity, a_head_has_no_body,
             }
             paths: { what_is_no_route, what_is_no_utf8, what_is_no_method, }

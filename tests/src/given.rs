@@ -4,9 +4,10 @@ pub mod body;
 
 use anyhow::Context;
 use domain::{
-    ArtistKey, ArtistName, Confidence, DrumFeel, Embedding, GenerationId, JsonArray, JsonObject,
-    NewGeneration, NewResearchSource, NewStyleProfile, Provider, QuantitativeParams,
-    SourceLocation, SourceType, SourcesCount, Text, TextDescription,
+    ArtistKey, ArtistName, Confidence, DrumFeel, Embedding, GenerationDetails, GenerationId,
+    GenerationStatus, GenerationStep, JsonArray, JsonObject, Label, NewGeneration,
+    NewResearchSource, NewStyleProfile, Provider, QuantitativeParams, SourceLocation, SourceType,
+    SourcesCount, Text, TextDescription, Tokens,
 };
 use serde_json::json;
 
@@ -104,12 +105,18 @@ pub fn generation(provider: &str) -> anyhow::Result<NewGeneration> {
     Ok(NewGeneration {
         id: GenerationId::generate(),
         artist: None,
-        provider: Provider::try_from(provider)?,
-        generation_time_ms: 1_200,
-        tokens_used: Some(900),
-        cost: Some("0.0125".parse()?),
-        user_params: JsonObject::try_from(json!({"bars": 4, "feel": "late"}))?,
-        output_files: vec![Text::try_from("take-1.mid".to_owned())?],
         created_at: None,
+        details: GenerationDetails {
+            provider: Provider::try_from(provider)?,
+            model: Some(Label::try_from("large-2")?),
+            status: GenerationStatus::Completed,
+            error: None,
+            steps: vec![GenerationStep { name: Label::try_from("prompt")?, time_ms: 150 }],
+            generation_time_ms: 1_200,
+            tokens: Tokens { used: Some(900), input: Some(700), ..Tokens::default() },
+            cost: Some("0.0125".parse()?),
+            user_params: JsonObject::try_from(json!({"bars": 4, "feel": "late"}))?,
+            output_files: vec![Text::try_from("take-1.mid".to_owned())?],
+        },
     })
 }

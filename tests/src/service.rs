@@ -14,7 +14,7 @@ use storage::Store;
 use tokio::time::timeout;
 
 use crate::{
-    document,
+    account, document,
     fixture::{self, Fixture},
     http::{Answer, Client, Problem, Request},
 };
@@ -130,7 +130,7 @@ impl Service {
     pub async fn contents(&self) -> anyhow::Result<String> {
         let exported = exported(&self.store).await?;
         let changes = self.store.changes().since(Version::ZERO, 10_000).await?;
-        let statistics = self.store.generations().statistics().await?;
+        let statistics = account::sums_by_kind(&self.store).await?;
         Ok(format!("{}\n{changes:?}\n{statistics:?}", String::from_utf8(exported)?))
     }
 }

@@ -9,7 +9,7 @@ use groovebase_tests::document::{
 use serde_json::Value;
 
 /// The interface as it was agreed on.
-const ROUTES: [(&str, &[&str]); 17] = [
+const ROUTES: [(&str, &[&str]); 18] = [
     ("/api/v1/artists", &["get", "post"]),
     ("/api/v1/artists/{artist}", &["get", "delete"]),
     ("/api/v1/artists/{artist}/profile", &["get", "put", "delete"]),
@@ -21,6 +21,7 @@ const ROUTES: [(&str, &[&str]); 17] = [
     ("/api/v1/generations", &["post"]),
     ("/api/v1/generations/{id}", &["get"]),
     ("/api/v1/stats", &["get"]),
+    ("/api/v1/stats/series", &["get"]),
     ("/health", &["get"]),
     ("/health/live", &["get"]),
     ("/health/ready", &["get"]),

@@ -20,7 +20,10 @@ const EDGES: [(&str, &[&str]); 7] = [
         "groovebase-api",
         &["groovebase-cache", "groovebase-domain", "groovebase-migration", "groovebase-storage"],
     ),
-    ("xtask", &["groovebase-api", "groovebase-migration", "groovebase-storage"]),
+    (
+        "xtask",
+        &["groovebase-api", "groovebase-domain", "groovebase-migration", "groovebase-storage"],
+    ),
     (
         "groovebase-tests",
         &[
@@ -29,6 +32,7 @@ const EDGES: [(&str, &[&str]); 7] = [
             "groovebase-domain",
             "groovebase-migration",
             "groovebase-storage",
+            "xtask",
         ],
     ),
 ];

@@ -2,6 +2,7 @@
 
 mod check;
 mod codegen;
+mod generate_history;
 mod migrate;
 mod services;
 mod terminal;
@@ -24,6 +25,7 @@ enum Task {
     Migrate(migrate::Task),
     Check(check::Task),
     Codegen(codegen::Task),
+    GenerateHistory(generate_history::Task),
 }
 
 impl Task {
@@ -34,6 +36,7 @@ impl Task {
             Self::Migrate(task) => task.run(),
             Self::Check(task) => task.run(),
             Self::Codegen(task) => task.run(),
+            Self::GenerateHistory(task) => task.run(),
         }
     }
 }

@@ -48,6 +48,8 @@ const ON_BOTH: &[&str] = &[
     "redis",
     "--test",
     "coherence",
+    "--test",
+    "accounts",
 ];
 
 /// Run every test, on SQLite, PostgreSQL and Redis. A service that cannot be had is a failure.

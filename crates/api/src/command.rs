@@ -6,8 +6,10 @@ pub mod health;
 pub mod import;
 pub mod index;
 mod interrupt;
+mod kind;
 pub mod migrate;
 pub mod serve;
+pub mod stats;
 mod terminal;
 
 use std::io;
@@ -22,20 +24,26 @@ pub enum Command {
     /// Bring the schema of the database up to date, or show or revert what was done.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Load artists, profiles and sources from JSON lines.
+    /// Load artists with their profiles and sources, or generations, from JSON lines.
     ///
-    /// Each line is an object with `artist`, the members of a profile as the HTTP interface takes them, and `sources`; a
+    /// With `--kind profiles` each line is an object with `artist`, the members of a profile as the HTTP interface takes them, and `sources`; a
     /// line without any member of a profile is an artist without one. Lines may have up to 16 MiB. Other members are left out,
     /// with a notice. A profile that is stored already as the file has it is left alone, so the same file can be loaded
     /// again; a different one is replaced, and of lines for one artist the last stands.
     ///
+    /// With `--kind generations` each line is a generation as `POST /api/v1/generations` takes it, and as `export` writes it.
+    /// It must have an `id`: a generation that is recorded already is left as it stands, so that the same file can be loaded
+    /// again and counts nothing twice. A line without `created_at` was made now. A line is bad also when it has other
+    /// members, when its artist is not known, or when its `id` is that of another generation.
+    ///
     /// Bad lines are reported with their number and the place in them. The exit code is 0 when the whole file was dealt
     /// with, skipped lines included, 1 when it was not, and 130 after Ctrl-C, which lets the current batch be written.
     Import(import::ImportArguments),
-    /// Write artists, profiles and sources as JSON lines, for `import`.
+    /// Write artists with their profiles and sources, or generations, as JSON lines, for `import`.
     ///
-    /// One line for each artist, in the order of keys. Identities, versions, times, research statuses and generations are
-    /// not part of it. The same content gives the same bytes on both databases. A file is replaced only when all of it is
+    /// With `--kind profiles` one line for each artist, in the order of keys. Identities, versions, times, research statuses
+    /// and generations are not part of it. With `--kind generations` one line for each generation, oldest first, with its
+    /// identity and its time; without an artist when that was removed since. The same content gives the same bytes on both databases. A file is replaced only when all of it is
     /// written; devices and pipes are written to as they are.
     Export(export::ExportArguments),
     /// Show, build or remove the index in which PostgreSQL looks up similar artists, or measure what searches find.
@@ -46,6 +54,12 @@ pub enum Command {
     /// 1 when it is not, and 130 after Ctrl-C.
     #[command(subcommand)]
     Index(index::Index),
+    /// Compare the sums that statistics are made of with the generations, or make them anew.
+    ///
+    /// Sums are written together with the generations they are of, so there should never be a difference; this proves it, and
+    /// repairs what was changed by hand.
+    #[command(subcommand)]
+    Stats(stats::Stats),
     /// Show what the service can do, on an example set in a throw-away SQLite file, and go on serving it.
     ///
     /// Starts the real service, makes a request of each kind and prints the `curl` command for it and the answer. The
@@ -68,6 +82,7 @@ impl Command {
             | Self::Import(_)
             | Self::Export(_)
             | Self::Index(_)
+            | Self::Stats(_)
             | Self::Health => configured.clone(),
         }
     }
@@ -81,24 +96,18 @@ impl Command {
             }
             Self::Import(arguments) => {
                 let store = serve::open_store(&settings.database).await?;
-                let imported = arguments.execute(store.bulk_load().as_ref()).await;
+                let imported = arguments.execute(&store).await;
                 store.close().await;
                 Ok(imported?)
             }
             Self::Export(arguments) => {
                 let store = serve::open_store(&settings.database).await?;
-                let (artists, style_profiles, research_sources) =
-                    (store.artists(), store.style_profiles(), store.research_sources());
-                let content = export::Content {
-                    artists: artists.as_ref(),
-                    style_profiles: style_profiles.as_ref(),
-                    research_sources: research_sources.as_ref(),
-                };
-                let exported = arguments.execute(content).await;
+                let exported = arguments.execute(&store).await;
                 store.close().await;
                 Ok(exported?)
             }
             Self::Index(index) => Ok(index.run(settings, &mut io::stdout()).await?),
+            Self::Stats(stats) => Ok(stats.run(settings, &mut io::stdout()).await?),
             Self::Demo(arguments) => Ok(arguments.execute(settings, &mut io::stdout()).await?),
             Self::Health => Ok(health::ask(settings.http.listen, &mut io::stdout())?),
         }
@@ -124,6 +133,9 @@ pub enum CommandError {
     /// The vector index could not be read, changed or measured.
     #[error(transparent)]
     Index(#[from] index::IndexError),
+    /// Sums could not be compared or made anew, or are wrong.
+    #[error(transparent)]
+    Stats(#[from] stats::StatsError),
     /// The demo ended early.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
@@ -140,12 +152,14 @@ impl CommandError {
             Self::Import(import::ImportError::Incomplete(import::Incomplete::Interrupted))
             | Self::Export(export::ExportError::Interrupted)
             | Self::Index(index::IndexError::Interrupted)
+            | Self::Stats(stats::StatsError::Interrupted)
             | Self::Demo(demo::DemoError::Interrupted) => 130,
             Self::Serve(_)
             | Self::Migrate(_)
             | Self::Import(_)
             | Self::Export(_)
             | Self::Index(_)
+            | Self::Stats(_)
             | Self::Demo(_)
             | Self::Health(_) => 1,
         }

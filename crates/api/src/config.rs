@@ -12,6 +12,7 @@ use std::{
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
+    str::FromStr,
     time::Duration,
 };
 
@@ -65,6 +66,9 @@ pub struct Settings {
     /// Similar artists.
     #[command(flatten)]
     pub similarity: SimilaritySettings,
+    /// The account of generations.
+    #[command(flatten)]
+    pub history: HistorySettings,
     /// The log.
     #[command(flatten)]
     pub log: LogSettings,
@@ -313,6 +317,74 @@ impl SimilaritySettings {
     }
 }
 
+/// The account of generations.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "History")]
+pub struct HistorySettings {
+    /// How long generations are kept, such as `400d`; `off` keeps them for ever. They go by whole UTC months, once all of a
+    /// month is older. What they took stays in statistics.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DAYS",
+        env = "GROOVEBASE_HISTORY_RETENTION",
+        default_value = "off"
+    )]
+    pub history_retention: Retention,
+    /// How much memory sums for statistics may take, in bytes; 0 keeps none, and every question reads them.
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        env = "GROOVEBASE_STATISTICS_MEMORY_BYTES",
+        default_value = "16777216"
+    )]
+    pub statistics_memory_bytes: u64,
+}
+
+/// How long something is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// For ever.
+    Off,
+    /// So many days.
+    Days(NonZeroU32),
+}
+
+impl Retention {
+    /// Ten thousand years are for ever.
+    const MOST_DAYS: u32 = 3_650_000;
+
+    fn period(self) -> Option<Duration> {
+        match self {
+            Self::Off => None,
+            Self::Days(days) => Some(Duration::from_secs(u64::from(days.get()) * 86_400)),
+        }
+    }
+}
+
+impl FromStr for Retention {
+    type Err = InvalidRetention;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.strip_suffix('d')
+            // A number may be read with a sign, which says nothing here.
+            .filter(|days| !days.starts_with('+'))
+            .and_then(|days| days.parse().ok())
+            .filter(|days: &NonZeroU32| days.get() <= Self::MOST_DAYS)
+            .map(Self::Days)
+            .ok_or(InvalidRetention)
+    }
+}
+
+/// A text that is no [`Retention`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be `off` or a number of days from 1d to {max}d", max = Retention::MOST_DAYS)]
+pub struct InvalidRetention;
+
 /// Why the Redis of the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -345,6 +417,8 @@ impl Settings {
             warming: self.cache.warming(),
             similarity: self.similarity.searches(),
             recall_pause: self.similarity.recall_pause(),
+            statistics_memory_bytes: self.history.statistics_memory_bytes,
+            history_retention: self.history.history_retention.period(),
         })
     }
 }
@@ -390,4 +464,29 @@ fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
 
 fn filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
     tracing_subscriber::EnvFilter::builder().parse(text).map(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retention_is_off_or_some_days() {
+        let period = |text: &str| text.parse::<Retention>().map(Retention::period);
+        let days = |days: u64| Ok(Some(Duration::from_hours(24 * days)));
+
+        assert_eq!(period("off"), Ok(None));
+        assert_eq!(period("1d"), days(1));
+        assert_eq!(period("400d"), days(400));
+        assert_eq!(period("3650000d"), days(3_650_000));
+        for wrong in
+            ["", "0d", "d", "-1d", "+1d", "400", "1 d", "1.5d", "OFF", "3650001d", "99999999d"]
+        {
+            assert_eq!(period(wrong), Err(InvalidRetention), "{wrong}");
+        }
+        assert_eq!(
+            InvalidRetention.to_string(),
+            "must be `off` or a number of days from 1d to 3650000d"
+        );
+    }
 }

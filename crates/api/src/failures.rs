@@ -9,9 +9,13 @@ use utoipa::{
 };
 
 use crate::{
+    idempotency, negotiation,
     problem::{self, Code, Problem},
     violation::Violation,
 };
+
+/// The identity in every example.
+const IDENTITY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 /// 400, for an operation that has parameters at most.
 pub(crate) struct BadQuery;
@@ -34,6 +38,9 @@ pub(crate) struct BadArtistBody;
 /// 400, for an operation at an artist with a body and with conditions in its headers.
 pub(crate) struct BadConditionalBody;
 
+/// 400, for an operation with a body that can be repeated by a key.
+pub(crate) struct BadKeyedBody;
+
 /// 404: no such artist.
 pub(crate) struct NoArtist;
 
@@ -45,6 +52,9 @@ pub(crate) struct NoGeneration;
 
 /// 409: the profile has no embedding.
 pub(crate) struct NoEmbedding;
+
+/// 406: the answer has no form that the request takes.
+pub(crate) struct Unacceptable;
 
 /// 409: the write contradicts what is stored.
 pub(crate) struct Contradiction;
@@ -100,6 +110,13 @@ impl IntoResponses for BadConditionalBody {
     }
 }
 
+impl IntoResponses for BadKeyedBody {
+    fn responses() -> Responses {
+        let key = idempotency::invalid("is given more than once");
+        documented(body().into_iter().chain([parameter(), name(), key]))
+    }
+}
+
 impl IntoResponses for NoArtist {
     fn responses() -> Responses {
         documented(artist("J Dila").map(|it| Problem::artist_not_found(&it).suggesting(known())))
@@ -116,7 +133,7 @@ impl IntoResponses for NoProfile {
 
 impl IntoResponses for NoGeneration {
     fn responses() -> Responses {
-        let detail = "generation 01890a5d-ac96-774b-bcce-b302099a8057 is not known";
+        let detail = format!("generation {IDENTITY} is not known");
         documented([Problem::new(Code::GenerationNotFound, detail)])
     }
 }
@@ -129,7 +146,15 @@ impl IntoResponses for NoEmbedding {
 
 impl IntoResponses for Contradiction {
     fn responses() -> Responses {
-        documented([Problem::from(RepositoryError::Conflict)])
+        let key = IDENTITY.parse().map(Problem::generation_taken).ok();
+        let place = Violation::at_pointer("/3/id", "is recorded with something else in it");
+        documented(key.map(|problem| problem.at(place)))
+    }
+}
+
+impl IntoResponses for Unacceptable {
+    fn responses() -> Responses {
+        documented([negotiation::unacceptable()])
     }
 }
 
@@ -212,7 +237,7 @@ fn documented(problems: impl IntoIterator<Item = Problem>) -> Responses {
 fn response(problems: &[Problem]) -> Response {
     let titles: Vec<&str> = problems.iter().map(|problem| problem.code().title()).collect();
     let examples = problems.iter().map(|problem| {
-        let body = problem.body("01890a5d-ac96-774b-bcce-b302099a8057", "/api/v1/example");
+        let body = problem.body(IDENTITY, "/api/v1/example");
         let example = ExampleBuilder::new()
             .summary(problem.code().title())
             .value(serde_json::to_value(body).ok())

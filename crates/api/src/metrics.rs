@@ -1,5 +1,6 @@
 //! What the service counts about itself, in `OpenMetrics` text.
 
+mod accounts;
 mod feed;
 mod redis;
 mod similarity;
@@ -14,7 +15,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use cache::{FeedStatus, SimilarRead, SimilarityStatus, TierStatistics};
+use cache::{
+    FeedStatus, RollupKeeperStatus, SimilarRead, SimilarityStatus, StatisticsStatus, TierStatistics,
+};
 use domain::Metric;
 
 use crate::{recall::RecallSamples, state::Connections};
@@ -26,7 +29,8 @@ const BOUNDS: [f64; 15] = [
 ];
 
 use self::{
-    feed::FeedMetrics, redis::RedisMetrics, similarity::SimilarityMetrics, tiers::TierMetrics,
+    accounts::AccountMetrics, feed::FeedMetrics, redis::RedisMetrics,
+    similarity::SimilarityMetrics, tiers::TierMetrics,
 };
 
 pub use self::redis::RedisCounted;
@@ -40,6 +44,7 @@ pub struct Metrics {
     tiers: TierMetrics,
     feed: FeedMetrics,
     similarity: SimilarityMetrics,
+    accounts: AccountMetrics,
     redis: RedisMetrics,
 }
 
@@ -56,6 +61,10 @@ pub struct Counted<'a> {
     pub similarity: SimilarityStatus,
     /// How many of the closest artists searches found.
     pub recall: RecallSamples,
+    /// How generations are folded into sums.
+    pub folding: RollupKeeperStatus,
+    /// What statistics keep, and what that was good for.
+    pub statistics: StatisticsStatus,
     /// How Redis is, and what was asked of it; `None` without one.
     pub redis: Option<RedisCounted>,
 }
@@ -98,10 +107,12 @@ impl Metrics {
 
     /// Everything counted so far, here and by others.
     pub fn text(&self, counted: Counted<'_>) -> Result<String, fmt::Error> {
-        let Counted { connections, tiers, feed, similarity, recall, redis } = counted;
+        let Counted { connections, tiers, feed, similarity, recall, folding, statistics, redis } =
+            counted;
         self.tiers.take(tiers);
         self.similarity.take(&similarity, feed.applied, recall);
         self.feed.take(feed);
+        self.accounts.take(folding, statistics);
         if let Some(counted) = redis {
             self.redis.take(&counted);
         }
@@ -137,8 +148,19 @@ impl Default for Metrics {
         let tiers = TierMetrics::registered(&mut registry);
         let feed = FeedMetrics::registered(&mut registry);
         let similarity = SimilarityMetrics::registered(&mut registry);
+        let accounts = AccountMetrics::registered(&mut registry);
         let redis = RedisMetrics::registered(&mut registry);
-        Self { registry, requests, durations, connections, tiers, feed, similarity, redis }
+        Self {
+            registry,
+            requests,
+            durations,
+            connections,
+            tiers,
+            feed,
+            similarity,
+            accounts,
+            redis,
+        }
     }
 }
 
@@ -222,6 +244,12 @@ mod tests {
                 kept_answers: 4,
             },
             recall: RecallSamples { taken: 3, recall_at_10: Some(0.9) },
+            folding: RollupKeeperStatus {
+                folds: 11,
+                sums: 12,
+                failing_for: Some(Duration::from_millis(1_500)),
+            },
+            statistics: StatisticsStatus { spans: 13, bytes: 14, hits: 15, misses: 16, resets: 17 },
             redis: Some(RedisCounted {
                 health: RedisHealth::Up,
                 statistics: RedisStatistics::default(),
@@ -248,6 +276,14 @@ mod tests {
             "groovebase_similarity_kept_answers 4",
             "groovebase_similarity_recall_at_10 0.9",
             "groovebase_similarity_recall_samples_total 3",
+            "groovebase_account_folds_total 11",
+            "groovebase_account_folded_sums_total 12",
+            "groovebase_account_fold_failing_seconds 1.5",
+            "groovebase_statistics_spans 13",
+            "groovebase_statistics_memory_bytes 14",
+            r#"groovebase_statistics_span_reads_total{source="memory"} 15"#,
+            r#"groovebase_statistics_span_reads_total{source="database"} 16"#,
+            "groovebase_statistics_resets_total 17",
             "groovebase_redis_up 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

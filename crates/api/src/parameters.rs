@@ -55,7 +55,7 @@ impl Parameters {
                 return Err(Problem::new(Code::InvalidParameter, detail));
             };
             if parameters.rest.iter().any(|(known, _)| *known == name) {
-                parameters.note(&name, "is given more than once");
+                parameters.refuse(&name, "is given more than once");
             } else {
                 parameters.rest.push((name, value));
             }
@@ -66,7 +66,7 @@ impl Parameters {
     fn read<T: FromParameters>(mut self) -> Result<T, Problem> {
         let wanted = T::from_parameters(&mut self);
         for (name, _) in std::mem::take(&mut self.rest) {
-            self.note(&name, "is not a known parameter");
+            self.refuse(&name, "is not a known parameter");
         }
         match wanted {
             Some(wanted) if self.violations.is_empty() => Ok(wanted),
@@ -82,7 +82,25 @@ impl Parameters {
     ) -> Option<T> {
         let index = self.rest.iter().position(|(known, _)| known == name)?;
         let (_, value) = self.rest.remove(index);
-        parse(&value).map_err(|error| self.note(name, error.to_string())).ok()
+        parse(&value).map_err(|error| self.refuse(name, error.to_string())).ok()
+    }
+
+    /// A parameter that must be there.
+    pub fn required<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if self.rest.iter().all(|(known, _)| known != name) {
+            self.refuse(name, "is missing");
+            return None;
+        }
+        self.optional(name, parse)
+    }
+
+    /// Whether something is wanted; not if not given.
+    pub fn flag(&mut self, name: &str) -> bool {
+        self.optional(name, |text| text.parse().map_err(|_| NotBoolean)).unwrap_or_default()
     }
 
     /// How many results are wanted.
@@ -93,10 +111,15 @@ impl Parameters {
         wanted.or_else(|| Limit::new(default).ok())
     }
 
-    fn note(&mut self, name: &str, detail: impl Into<String>) {
+    /// Notes that a parameter is wrong.
+    pub fn refuse(&mut self, name: &str, detail: impl Into<String>) {
         self.violations.push(Violation::of_parameter(name, detail));
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("must be true or false")]
+struct NotBoolean;
 
 fn decoded(text: &str) -> Option<String> {
     let text = text.replace('+', " ");
@@ -131,6 +154,32 @@ mod tests {
     fn reads_what_is_asked() {
         assert_eq!(told(""), "5 None");
         assert_eq!(told("limit=20&q=a+b%2Bc%C3%A9&"), "20 Some(\"a b+cé\")");
+    }
+
+    struct Needed(u16, bool);
+
+    impl FromParameters for Needed {
+        fn from_parameters(parameters: &mut Parameters) -> Option<Self> {
+            let number = parameters.required("n", str::parse::<u16>);
+            let flag = parameters.flag("flag");
+            Some(Self(number?, flag))
+        }
+    }
+
+    #[test]
+    fn some_must_be_there() {
+        let needed = |query: &str| {
+            let read = Parameters::of(query).and_then(Parameters::read::<Needed>);
+            read.map(|Needed(number, flag)| (number, flag))
+                .map_err(|problem| problem.detail().to_owned())
+        };
+
+        assert_eq!(needed("n=7"), Ok((7, false)));
+        assert_eq!(needed("n=7&flag=true"), Ok((7, true)));
+        assert_eq!(
+            needed("flag=yes"),
+            Err("n: is missing; flag: must be true or false".to_owned())
+        );
     }
 
     #[test]

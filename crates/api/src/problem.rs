@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{Method, StatusCode, header},
 };
-use domain::{ArtistName, InvalidArtistName, RepositoryError, Version};
+use domain::{ArtistName, GenerationId, InvalidArtistName, RepositoryError, Version};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -62,6 +62,8 @@ pub enum Code {
     RouteNotFound,
     /// The path exists, but not with this method; `Allow` tells with which.
     MethodNotAllowed,
+    /// The answer has no form that the request takes.
+    NotAcceptable,
     /// The write contradicts what is stored.
     Conflict,
     /// The artist's profile has no embedding to compare.
@@ -80,7 +82,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::MalformedBody,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -93,6 +95,7 @@ impl Code {
         Self::GenerationNotFound,
         Self::RouteNotFound,
         Self::MethodNotAllowed,
+        Self::NotAcceptable,
         Self::Conflict,
         Self::EmbeddingMissing,
         Self::VersionMismatch,
@@ -161,6 +164,11 @@ impl Code {
                 Status::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "The path does not take this method",
+            ),
+            Self::NotAcceptable => (
+                Status::NOT_ACCEPTABLE,
+                "not_acceptable",
+                "The answer has no form that the request takes",
             ),
             Self::Conflict => {
                 (Status::CONFLICT, "conflict", "The request contradicts what is stored")
@@ -242,6 +250,13 @@ impl Problem {
     #[must_use]
     pub fn profile_not_found(artist: &ArtistName) -> Self {
         Self::new(Code::ProfileNotFound, format!("Artist '{artist}' has no style profile"))
+    }
+
+    /// The identity of a generation is recorded with something else in it.
+    #[must_use]
+    pub fn generation_taken(id: GenerationId) -> Self {
+        let detail = format!("generation {id} is recorded with something else in it");
+        Self::new(Code::Conflict, detail)
     }
 
     /// The artist's profile has no embedding to compare.
@@ -399,6 +414,7 @@ impl From<RepositoryError> for Problem {
             RepositoryError::Conflict => {
                 Self::new(Code::Conflict, "the request contradicts what is stored")
             }
+            RepositoryError::TakenGeneration(id) => Self::generation_taken(id),
             RepositoryError::UnknownArtist(artist) => Self::artist_not_found(&artist),
             RepositoryError::VersionMismatch { current } => {
                 let detail = current.map_or_else(
@@ -554,6 +570,7 @@ mod tests {
         let current = Some(Version::new(7));
         let cases = [
             (RepositoryError::Conflict, 409),
+            (RepositoryError::TakenGeneration(GenerationId::generate()), 409),
             (RepositoryError::VersionMismatch { current }, 412),
             (RepositoryError::Unavailable(source()), 503),
             (RepositoryError::Internal(source()), 500),

@@ -3,8 +3,10 @@
 pub mod artists;
 pub mod generations;
 pub mod operations;
+mod period;
 pub mod similar_artists;
 pub mod sources;
+pub mod statistics;
 pub mod style_profiles;
 mod unrouted;
 
@@ -19,5 +21,6 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
     sources::register(config);
     similar_artists::register(config);
     generations::register(config);
+    statistics::register(config);
     operations::register(config);
 }

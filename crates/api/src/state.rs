@@ -11,17 +11,18 @@ use std::{
 };
 
 use cache::{
-    Bounds, CachedArtists, CachedSimilarArtists, CachedStyleProfiles, Feed, FeedStatus, Redis,
-    RedisStyleProfiles, SharedProfiles, SimilaritySettings, SimilarityStatus, Warming,
-    WarmingSettings,
+    Bounds, CachedArtists, CachedSimilarArtists, CachedStyleProfiles, Feed, FeedStatus,
+    GenerationStatistics, Redis, RedisStyleProfiles, RollupKeeper, RollupKeeperStatus,
+    SharedProfiles, SimilaritySettings, SimilarityStatus, Warming, WarmingSettings,
 };
-use domain::{ArtistName, Artists, Generations, RepositoryError, ResearchSources};
+use domain::{ArtistName, Artists, Generations, RepositoryError, ResearchSources, Timestamp};
 use storage::{Backend, PoolUse, Store};
 
 use crate::{
     metrics::{Counted, Metrics, RedisCounted},
     problem::{Code, Problem},
     recall::RecallSampler,
+    retention::HistoryKeeper,
     routes::style_profiles::ReadyProfile,
 };
 
@@ -59,9 +60,16 @@ pub struct StateSettings {
     pub similarity: SimilaritySettings,
     /// How long to wait before each measurement of recall; without this there is none.
     pub recall_pause: Option<Duration>,
+    /// How much sums for statistics may take in memory, in bytes; none are kept at 0.
+    pub statistics_memory_bytes: u64,
+    /// How long generations are kept; without this for ever.
+    pub history_retention: Option<Duration>,
 }
 
 impl StateSettings {
+    /// How much sums for statistics may take unless somebody says otherwise.
+    pub const DEFAULT_STATISTICS_MEMORY_BYTES: u64 = 16_777_216;
+
     /// How large a body may be unless somebody says otherwise.
     pub const DEFAULT_BODY_LIMIT_BYTES: usize = 1_048_576;
 
@@ -96,6 +104,8 @@ impl Default for StateSettings {
                 threads: Self::default_similarity_threads(),
             },
             recall_pause: None,
+            statistics_memory_bytes: Self::DEFAULT_STATISTICS_MEMORY_BYTES,
+            history_retention: None,
         }
     }
 }
@@ -115,6 +125,10 @@ pub struct State {
     pub similar_artists: CachedSimilarArtists,
     /// The generations.
     pub generations: Arc<dyn Generations>,
+    /// What the generations took together.
+    pub statistics: GenerationStatistics,
+    rollups: RollupKeeper,
+    history: HistoryKeeper,
     feed: Feed,
     redis: Option<Arc<RedisStyleProfiles>>,
     _warming: Option<Warming>,
@@ -141,6 +155,8 @@ impl State {
             warming,
             similarity,
             recall_pause,
+            statistics_memory_bytes,
+            history_retention,
         } = settings;
         let feed = Feed::start(store.changes(), bounds);
         let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
@@ -167,6 +183,12 @@ impl State {
                 .map(|pause| sampler(&similar_artists, &store, feed.clone(), pause)),
             similar_artists,
             generations: store.generations(),
+            statistics: GenerationStatistics::new(
+                store.generation_rollups(),
+                statistics_memory_bytes,
+            ),
+            rollups: RollupKeeper::start(store.generation_rollups(), store.recordings()),
+            history: HistoryKeeper::start(store.clone(), history_retention),
             feed,
             redis,
             store,
@@ -188,6 +210,12 @@ impl State {
         self.similar_artists.status()
     }
 
+    /// How recorded generations are folded into sums.
+    #[must_use]
+    pub fn folding_status(&self) -> RollupKeeperStatus {
+        self.rollups.status()
+    }
+
     /// Everything that is counted, in `OpenMetrics` text.
     ///
     /// # Errors
@@ -203,6 +231,8 @@ impl State {
             feed: self.feed_status(),
             similarity: self.similarity_status(),
             recall: self.recall.as_ref().map(RecallSampler::samples).unwrap_or_default(),
+            folding: self.folding_status(),
+            statistics: self.statistics.status(),
             redis: self.redis.as_ref().map(|tier| RedisCounted {
                 health: tier.redis().health(),
                 statistics: tier.redis().statistics(),
@@ -271,11 +301,31 @@ impl State {
             recall.stop();
         }
         self.similar_artists.stop();
+        self.rollups.stop();
+        self.history.stop();
         self.feed.stop();
         if let Some(redis) = self.redis() {
             redis.close();
         }
         self.store.close().await;
+    }
+
+    /// How many artists have a profile.
+    ///
+    /// # Errors
+    ///
+    /// When only the store knows and cannot be read.
+    pub async fn cached_artists(&self) -> Result<u64, RepositoryError> {
+        match self.feed.profiles() {
+            Some(profiles) => Ok(profiles),
+            None => self.store.count_profiles().await,
+        }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.store.now()
     }
 
     /// What to answer about an artist that is not known.

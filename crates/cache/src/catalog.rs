@@ -23,6 +23,8 @@ pub(crate) struct Catalog {
     applied: AtomicU64,
     /// The highest version that is known, from the feed or ahead of it.
     newest: AtomicU64,
+    /// How many artists have a profile. Written with the lock of a shard held.
+    profiles: AtomicU64,
     writing: Mutex<()>,
     /// When the catalog was last known to be complete, in nanoseconds after `epoch`; 0 for never.
     confirmed: AtomicU64,
@@ -57,6 +59,13 @@ impl Standing {
             Self::Gone(version) => *version,
         }
     }
+
+    const fn has_profile(&self) -> bool {
+        match self {
+            Self::Present(known) => known.has_profile,
+            Self::Gone(_) => false,
+        }
+    }
 }
 
 /// An artist as the catalog has it.
@@ -83,6 +92,7 @@ impl Catalog {
             hasher: DefaultHashBuilder::default(),
             applied: AtomicU64::new(0),
             newest: AtomicU64::new(0),
+            profiles: AtomicU64::new(0),
             writing: Mutex::new(()),
             confirmed: AtomicU64::new(0),
             distrusted: AtomicU64::new(0),
@@ -171,6 +181,7 @@ impl Catalog {
         match self.shard(key).write().get_mut(key) {
             Some(Standing::Present(known)) => {
                 if known.version < version {
+                    self.count(known.has_profile, false);
                     known.version = version;
                     known.has_profile = false;
                 }
@@ -190,6 +201,7 @@ impl Catalog {
         }
         match self.shard(key).write().entry(key.clone()) {
             Entry::Occupied(mut held) if held.get().version() < version => {
+                self.count(held.get().has_profile(), false);
                 held.insert(Standing::Gone(version));
             }
             Entry::Occupied(_) => {}
@@ -204,6 +216,7 @@ impl Catalog {
         match shard.entry(name.key().clone()) {
             Entry::Occupied(mut held) => match held.get_mut() {
                 Standing::Present(known) if known.version < version => {
+                    self.count(known.has_profile, has_profile);
                     // Whoever holds the name goes on sharing it.
                     let same = known.name.as_str() == name.as_str();
                     *known = Known {
@@ -215,11 +228,13 @@ impl Catalog {
                     };
                 }
                 Standing::Gone(gone) if *gone < version => {
+                    self.count(false, has_profile);
                     held.insert(Standing::Present(Known::new(id, name, version, has_profile)));
                 }
                 Standing::Present(_) | Standing::Gone(_) => {}
             },
             Entry::Vacant(place) => {
+                self.count(false, has_profile);
                 place.insert(Standing::Present(Known::new(id, name, version, has_profile)));
             }
         }
@@ -230,8 +245,27 @@ impl Catalog {
         if let Entry::Occupied(held) = shard.entry(key.clone())
             && held.get().version() <= version
         {
+            self.count(held.get().has_profile(), false);
             held.remove();
         }
+    }
+
+    /// Counts the profile that an artist had, or has from now on.
+    fn count(&self, had: bool, has: bool) {
+        match (had, has) {
+            (false, true) => {
+                self.profiles.fetch_add(1, Ordering::Relaxed);
+            }
+            (true, false) => {
+                self.profiles.fetch_sub(1, Ordering::Relaxed);
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// How many artists have a profile.
+    pub(crate) fn profiles(&self) -> u64 {
+        self.profiles.load(Ordering::Relaxed)
     }
 
     /// When the catalog was last known to be complete; `None` before it was loaded, or when it is not to be trusted.

@@ -227,6 +227,13 @@ impl Feed {
         &self.shared.catalog
     }
 
+    /// How many artists have a profile, as of now or a moment ago; `None` when that cannot be told without the store.
+    #[must_use]
+    pub fn profiles(&self) -> Option<u64> {
+        let is_fresh = self.reliable()?.elapsed() <= self.bounds().max_staleness;
+        is_fresh.then(|| self.catalog().profiles())
+    }
+
     /// The name of an artist as it was first stored, if the catalog has the artist.
     #[must_use]
     pub fn name_of(&self, artist: &ArtistKey) -> Option<ArtistName> {

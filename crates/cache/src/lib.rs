@@ -8,6 +8,7 @@ mod coherent;
 mod counters;
 mod feed;
 mod freshness;
+mod generation_statistics;
 mod key;
 mod loads;
 mod local;
@@ -28,6 +29,9 @@ pub use bulk_load::CachedBulkLoad;
 pub use counters::{CounterError, Counters};
 pub use feed::{Feed, FeedStatus};
 pub use freshness::{Bounds, Freshness, Read, Tier};
+pub use generation_statistics::{
+    GenerationStatistics, RollupKeeper, RollupKeeperStatus, StatisticsQuestion, StatisticsStatus,
+};
 pub use key::{
     InvalidKey, InvalidNamespace, Lifetime, LifetimeOutOfRange, MAX_KEY_BYTES, Namespace,
 };

@@ -1,14 +1,26 @@
 //! What was generated, and what it took.
 
+mod kind;
+mod label;
 mod money;
 mod provider;
-
-use std::collections::BTreeMap;
+mod quarter;
+mod status;
+mod sums;
+mod times;
+mod tokens;
 
 use crate::{ArtistName, Id, JsonObject, Text, Timestamp};
 
+pub use kind::GenerationKind;
+pub use label::{InvalidLabel, Label};
 pub use money::{Cost, InvalidCost, Money};
 pub use provider::{InvalidProvider, Provider};
+pub use quarter::{Quarter, QuarterSpan};
+pub use status::{GenerationStatus, UnknownGenerationStatus};
+pub use sums::Sums;
+pub use times::{InvalidTimes, Times};
+pub use tokens::{TokenSums, Tokens};
 
 /// Identity of a [`Generation`].
 pub type GenerationId = Id<Generation>;
@@ -20,20 +32,10 @@ pub struct Generation {
     pub id: GenerationId,
     /// The artist whose style was used; `None` when none was, or when the artist was removed since.
     pub artist: Option<ArtistName>,
-    /// Who generated.
-    pub provider: Provider,
-    /// How long it took, in milliseconds.
-    pub generation_time_ms: u32,
-    /// How many tokens it used, if known.
-    pub tokens_used: Option<u32>,
-    /// What it cost, if known. Unknown is not zero.
-    pub cost: Option<Cost>,
-    /// What was asked for; the form is the caller's.
-    pub user_params: JsonObject,
-    /// What came out of it.
-    pub output_files: Vec<Text>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What it was.
+    pub details: GenerationDetails,
 }
 
 /// A generation to record.
@@ -43,20 +45,10 @@ pub struct NewGeneration {
     pub id: GenerationId,
     /// The artist whose style was used; it must be known.
     pub artist: Option<ArtistName>,
-    /// See [`Generation::provider`].
-    pub provider: Provider,
-    /// See [`Generation::generation_time_ms`].
-    pub generation_time_ms: u32,
-    /// See [`Generation::tokens_used`].
-    pub tokens_used: Option<u32>,
-    /// See [`Generation::cost`].
-    pub cost: Option<Cost>,
-    /// See [`Generation::user_params`].
-    pub user_params: JsonObject,
-    /// See [`Generation::output_files`].
-    pub output_files: Vec<Text>,
     /// When it was made; `None` is now.
     pub created_at: Option<Timestamp>,
+    /// What it was.
+    pub details: GenerationDetails,
 }
 
 impl NewGeneration {
@@ -65,58 +57,61 @@ impl NewGeneration {
     /// An artist that was removed since, and a time that was left to the store, may be anything.
     #[must_use]
     pub fn is_recorded_as(&self, recorded: &Generation) -> bool {
-        let Self {
-            id,
-            artist,
-            provider,
-            generation_time_ms,
-            tokens_used,
-            cost,
-            user_params,
-            output_files,
-            created_at,
-        } = self;
+        let Self { id, artist, created_at, details } = self;
         *id == recorded.id
             && (recorded.artist.is_none() || *artist == recorded.artist)
-            && *provider == recorded.provider
-            && *generation_time_ms == recorded.generation_time_ms
-            && *tokens_used == recorded.tokens_used
-            && *cost == recorded.cost
-            && *user_params == recorded.user_params
-            && *output_files == recorded.output_files
             && created_at.is_none_or(|time| time == recorded.created_at)
+            && *details == recorded.details
     }
 }
 
-/// All generations in figures.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Statistics {
-    /// How many there are.
-    pub total_generations: u64,
-    /// Sum of their times, in milliseconds.
-    pub total_time_ms: u128,
-    /// Sum of the known costs.
-    pub total_cost: Money,
-    /// How many have a known cost.
-    pub priced_generations: u64,
-    /// How many each provider made.
-    pub provider_usage: BTreeMap<Provider, u64>,
-    /// How many artists have a profile.
-    pub cached_artists: u64,
+/// What a generation was, and what it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerationDetails {
+    /// Who generated.
+    pub provider: Provider,
+    /// With which model, if known.
+    pub model: Option<Label>,
+    /// How it ended.
+    pub status: GenerationStatus,
+    /// What went wrong, if anything is known of it.
+    pub error: Option<Text>,
+    /// What it consisted of, in order, as far as known.
+    pub steps: Vec<GenerationStep>,
+    /// How long it took, in milliseconds.
+    pub generation_time_ms: u32,
+    /// How many tokens it used.
+    pub tokens: Tokens,
+    /// What it cost, if known. Unknown is not zero.
+    pub cost: Option<Cost>,
+    /// What was asked for; the form is the caller's.
+    pub user_params: JsonObject,
+    /// What came out of it.
+    pub output_files: Vec<Text>,
 }
 
-impl Statistics {
-    /// Mean time in milliseconds; `None` without generations.
+impl GenerationDetails {
+    /// What statistics tell it apart by.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a mean for people to read")]
-    pub fn avg_generation_time_ms(&self) -> Option<f64> {
-        (self.total_generations != 0)
-            .then(|| self.total_time_ms as f64 / self.total_generations as f64)
+    pub fn kind(&self) -> GenerationKind {
+        GenerationKind {
+            provider: self.provider.clone(),
+            model: self.model.clone(),
+            status: self.status,
+        }
     }
+}
 
-    /// Mean of the known costs, rounded to the nano-dollar; `None` when none is known.
-    #[must_use]
-    pub fn avg_cost(&self) -> Option<Money> {
-        self.total_cost.mean_over(self.priced_generations)
-    }
+/// A part of a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerationStep {
+    /// What it is called.
+    pub name: Label,
+    /// How long it took, in milliseconds.
+    pub time_ms: u32,
+}
+
+impl GenerationStep {
+    /// How many of them a generation has at most.
+    pub const MOST: usize = 100;
 }

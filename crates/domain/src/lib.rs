@@ -11,6 +11,7 @@ mod research_source;
 mod similarity;
 mod style_profile;
 mod text;
+mod time_series;
 mod timestamp;
 mod version;
 
@@ -20,17 +21,20 @@ pub use artist::{
 };
 pub use cursor::{ArtistCursor, HistoryCursor, InvalidCursor, Page, SourceCursor};
 pub use generation::{
-    Cost, Generation, GenerationId, InvalidCost, InvalidProvider, Money, NewGeneration, Provider,
-    Statistics,
+    Cost, Generation, GenerationDetails, GenerationId, GenerationKind, GenerationStatus,
+    GenerationStep, InvalidCost, InvalidLabel, InvalidProvider, InvalidTimes, Label, Money,
+    NewGeneration, Provider, Quarter, QuarterSpan, Sums, Times, TokenSums, Tokens,
+    UnknownGenerationStatus,
 };
 pub use id::{Id, InvalidId};
 pub use json::{InvalidJson, JsonArray, JsonObject};
 pub use limit::{Limit, LimitOutOfRange};
 pub use repository::{
-    ArtistFilter, Artists, BulkCounts, BulkLoad, Change, ChangeFollower, Changes, Exactness,
-    Expected, FoundArtist, Generations, HistoryPage, Neighbour, Neighbours, ProfileRecord,
-    RepositoryError, ResearchSources, SavedProfile, SearchMode, SimilarArtists, StyleProfiles,
-    StyleVector, StyleVectors, VectorChange,
+    ArtistFilter, Artists, BulkCounts, BulkLoad, Change, ChangeFollower, Changes, EntriesReading,
+    EntrySums, Exactness, Expected, FoundArtist, GenerationRollups, Generations, HistoryFilter,
+    HistoryPage, Neighbour, Neighbours, ProfileRecord, RepositoryError, ResearchSources, Rollup,
+    RollupPosition, RollupReading, RollupSnapshot, SavedProfile, SearchMode, SimilarArtists,
+    StyleProfiles, StyleVector, StyleVectors, VectorChange,
 };
 pub use research_source::{
     InvalidResearchSource, NewResearchSource, ResearchSource, ResearchSourceId, SourceLocation,
@@ -46,5 +50,9 @@ pub use style_profile::{
     StyleProfile, StyleProfileId, TextDescription,
 };
 pub use text::{InvalidText, Text};
+pub use time_series::{
+    Bucket, BucketWidth, InvalidTimeRange, TimeRange, TooManyBuckets, UnknownBucketWidth,
+    UnknownZone, Zone, buckets, last_buckets,
+};
 pub use timestamp::{Clock, InvalidTimestamp, SystemClock, Timestamp};
 pub use version::{InvalidVersion, Version};

@@ -3,6 +3,7 @@
 mod artists;
 mod bulk_load;
 mod changes;
+mod generation_rollups;
 mod generations;
 mod research_sources;
 mod similar_artists;
@@ -11,12 +12,16 @@ mod style_vectors;
 
 use std::{error::Error, sync::Arc};
 
-use crate::{ArtistName, Version};
+use crate::{ArtistName, GenerationId, Version};
 
 pub use artists::{ArtistFilter, Artists, FoundArtist};
 pub use bulk_load::{BulkCounts, BulkLoad, ProfileRecord};
 pub use changes::{Change, ChangeFollower, Changes};
-pub use generations::{Generations, HistoryPage};
+pub use generation_rollups::{
+    EntriesReading, EntrySums, GenerationRollups, Rollup, RollupPosition, RollupReading,
+    RollupSnapshot,
+};
+pub use generations::{Generations, HistoryFilter, HistoryPage};
 pub use research_sources::ResearchSources;
 pub use similar_artists::{Exactness, Neighbour, Neighbours, SearchMode, SimilarArtists};
 pub use style_profiles::{Expected, SavedProfile, StyleProfiles};
@@ -28,6 +33,9 @@ pub enum RepositoryError {
     /// The write contradicts what is stored, for example an identity that is taken by something else.
     #[error("conflicts with stored data")]
     Conflict,
+    /// The write would record something else under the identity of a generation that is recorded.
+    #[error("generation {0} is recorded with something else in it")]
+    TakenGeneration(GenerationId),
     /// The write refers to an artist that is not stored.
     #[error("artist '{0}' is not known")]
     UnknownArtist(ArtistName),

@@ -33,6 +33,14 @@ impl Failure {
         matches!(self, Self::Database(error) if matches!(nature(error), Nature::ConnectionLost | Nature::Deadlock))
     }
 
+    /// Whether a row found no partition that it belongs to.
+    pub(crate) fn lacks_partition(&self) -> bool {
+        // check_violation, but of no constraint that has a name
+        matches!(self, Self::Database(DbErr::Exec(RuntimeErr::SqlxError(error)))
+            if matches!(error.as_ref(), SqlxError::Database(error)
+                if error.code().is_some_and(|code| code == "23514") && error.constraint().is_none()))
+    }
+
     /// Whether the server ran out of memory, shared memory or room on a disk.
     #[cfg(feature = "postgres")]
     pub(crate) fn lacks_resources(&self) -> bool {

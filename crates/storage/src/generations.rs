@@ -1,33 +1,36 @@
 //! Generations, the same on every backend.
 
+mod group_commit;
+mod partitions;
+mod recording;
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use domain::{
-    ArtistId, ArtistKey, ArtistName, Generation, GenerationId, Generations, HistoryCursor,
-    HistoryPage, Limit, Money, NewGeneration, Page, Provider, RepositoryError, Statistics,
+    ArtistId, Generation, GenerationId, Generations, HistoryCursor, HistoryFilter, HistoryPage,
+    Limit, NewGeneration, Page, RepositoryError, TimeRange,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockType, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+    sea_query::{Expr, Order},
 };
 
 use crate::{
     entity::{
         StoredTime, artist,
         generation::{self, Column, Entity},
-        style_profile,
     },
     error::Failure,
-    store::Store,
+    rollups::total_of_artist,
+    store::{Backend, Store},
 };
 
-/// Costs are summed as whole dollars and the rest, so that no sum leaves 64 bits.
-const NANOS_PER_DOLLAR: i64 = 1_000_000_000;
+pub(crate) use self::{group_commit::GroupCommit, partitions::Partitions};
 
-/// Rows of one statement; SQLite binds at most 32,766 values.
-const ROWS_PER_STATEMENT: usize = 2_000;
+/// Identities of one statement; SQLite binds at most 32,766 values.
+const IDS_PER_STATEMENT: usize = 2_000;
 
 /// [`Generations`] through SeaORM.
 #[derive(Debug, Clone)]
@@ -42,192 +45,135 @@ impl Generations for SeaGenerations {
         if generations.is_empty() {
             return Ok(Vec::new());
         }
-        // Identities are the caller's, so repeating counts nothing twice.
-        self.0.retry(|| self.insert(&generations)).await
+        group_commit::record(&self.0, generations).await
     }
 
     async fn find(&self, id: GenerationId) -> Result<Option<Generation>, RepositoryError> {
-        self.0.retry(|| async { Ok(read(self.0.database(), &[id]).await?.remove(&id)) }).await
+        self.0
+            .retry(|| async { Ok(read(&self.0, self.0.database(), &[id]).await?.remove(&id)) })
+            .await
     }
 
     async fn history(
         &self,
         artist: ArtistId,
+        filter: &HistoryFilter,
         after: Option<HistoryCursor>,
         limit: Limit<100>,
     ) -> Result<HistoryPage, RepositoryError> {
-        self.0.retry(|| self.read_history(artist, after, limit)).await
+        self.0.retry(|| self.read_history(artist, filter, after, limit)).await
     }
 
-    async fn statistics(&self) -> Result<Statistics, RepositoryError> {
-        self.0.retry(|| self.sum_up()).await
+    async fn page(
+        &self,
+        range: TimeRange,
+        after: Option<HistoryCursor>,
+        limit: Limit<1000>,
+    ) -> Result<Page<Generation, HistoryCursor>, RepositoryError> {
+        self.0
+            .retry(|| async {
+                let mut query = Entity::find().filter(self.made_in(range)?);
+                if let Some(cursor) = after {
+                    query = query.filter(position().gt(self.position_of(cursor)));
+                }
+                self.read_page(query, Order::Asc, limit).await
+            })
+            .await
     }
 }
 
 impl SeaGenerations {
-    async fn insert(&self, generations: &[NewGeneration]) -> Result<Vec<Generation>, Failure> {
-        let now = self.0.now();
-        let _writer = self.0.writer().await?;
-        let transaction = self.0.begin().await?;
-        let artists = artist_ids(&transaction, generations).await?;
-
-        let mut rows = Vec::with_capacity(generations.len());
-        for new in generations {
-            let artist = match &new.artist {
-                None => None,
-                Some(name) => match artists.get(name.key()) {
-                    Some(&id) => Some(id),
-                    None => return Err(RepositoryError::UnknownArtist(name.clone()).into()),
-                },
-            };
-            rows.push(generation::row(self.0.backend(), new, artist, now));
-        }
-        for some in rows.chunks(ROWS_PER_STATEMENT) {
-            Entity::insert_many(some.iter().cloned())
-                .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-                .exec_without_returning(&transaction)
-                .await?;
-        }
-        // Read back rather than echoed: what was recorded before under the same identity stands.
-        let ids: Vec<_> = generations.iter().map(|new| new.id).collect();
-        let stored = read(&transaction, &ids).await?;
-        let mut recorded = Vec::with_capacity(generations.len());
-        for new in generations {
-            match stored.get(&new.id).filter(|stored| new.is_recorded_as(stored)) {
-                Some(generation) => recorded.push(generation.clone()),
-                None => return Err(RepositoryError::Conflict.into()),
-            }
-        }
-        transaction.commit().await?;
-        Ok(recorded)
-    }
-
     async fn read_history(
         &self,
         artist: ArtistId,
+        filter: &HistoryFilter,
         after: Option<HistoryCursor>,
         limit: Limit<100>,
     ) -> Result<HistoryPage, Failure> {
-        let database = self.0.database();
-        let of_artist = Entity::find().filter(Column::ArtistId.eq(artist.as_uuid()));
-        let total = of_artist.clone().count(database).await?;
-
-        let mut query = of_artist
-            .find_also_related(artist::Entity)
-            .order_by_desc(Column::CreatedAt)
-            .order_by_desc(Column::Id)
-            .limit(u64::from(limit.get()) + 1);
-        if let Some(HistoryCursor { created_at, id }) = after {
-            let position = Expr::tuple([
-                Expr::value(StoredTime::new(self.0.backend(), created_at)),
-                Expr::value(id.as_uuid()),
-            ]);
-            let columns = Expr::tuple([
-                Expr::col((Entity, Column::CreatedAt)),
-                Expr::col((Entity, Column::Id)),
-            ]);
-            query = query.filter(columns.lt(position));
+        let HistoryFilter { provider, status, range } = filter;
+        let mut query = Entity::find().filter(Column::ArtistId.eq(artist.as_uuid()));
+        if *range != TimeRange::ALL {
+            query = query.filter(self.made_in(*range)?);
         }
+        if let Some(provider) = provider {
+            query = query.filter(Column::ProviderUsed.eq(provider.as_str()));
+        }
+        if let Some(status) = status {
+            query = query.filter(Column::Status.eq(status.as_str()));
+        }
+        if let Some(cursor) = after {
+            query = query.filter(position().lt(self.position_of(cursor)));
+        }
+        // What was recorded for an artist who was removed since is nobody's.
+        let Some(total) = total_of_artist(&self.0, artist).await? else {
+            return Ok(HistoryPage { total: 0, page: Page { items: Vec::new(), next: None } });
+        };
+        Ok(HistoryPage { total, page: self.read_page(query, Order::Desc, limit).await? })
+    }
 
-        let rows = query.all(database).await?;
+    /// The beginning of what a query finds, in the order of time.
+    async fn read_page<const MAX: u16>(
+        &self,
+        query: Select<Entity>,
+        order: Order,
+        limit: Limit<MAX>,
+    ) -> Result<Page<Generation, HistoryCursor>, Failure> {
+        let rows = query
+            .find_also_related(artist::Entity)
+            .order_by(Column::CreatedAt, order.clone())
+            .order_by(Column::Id, order)
+            .limit(u64::from(limit.get()) + 1)
+            .all(self.0.database())
+            .await?;
         let items = rows
             .into_iter()
             .map(|(row, artist)| generation::generation(row, artist))
             .collect::<Result<_, _>>()?;
-        let page = Page::begun_by(items, limit, |last: &Generation| HistoryCursor {
+        Ok(Page::begun_by(items, limit, |last: &Generation| HistoryCursor {
             created_at: last.created_at,
             id: last.id,
-        });
-        Ok(HistoryPage { total, page })
+        }))
     }
 
-    async fn sum_up(&self) -> Result<Statistics, Failure> {
-        let database = self.0.database();
-        // PostgreSQL sums 64-bit integers into a decimal.
-        let sum = |expression: Expr| expression.sum().cast_as("bigint");
-        let cost = || Expr::col(Column::Cost);
-        let rows = Entity::find()
-            .select_only()
-            .column(Column::ProviderUsed)
-            .expr_as(Expr::col(Column::Id).count(), "generations")
-            .expr_as(sum(Expr::col(Column::GenerationTimeMs)), "time_ms")
-            .expr_as(cost().count(), "priced")
-            .expr_as(sum(cost().div(NANOS_PER_DOLLAR)), "dollars")
-            .expr_as(sum(cost().modulo(NANOS_PER_DOLLAR)), "nanos")
-            .group_by(Column::ProviderUsed)
-            .into_model::<ProviderSums>()
-            .all(database)
-            .await?;
+    fn made_in(&self, range: TimeRange) -> Result<Condition, Failure> {
+        let backend = self.0.backend();
+        let created_at = Expr::col((Entity, Column::CreatedAt));
+        let from = StoredTime::at_micros(backend, range.from_micros())?;
+        // The end may be later than any time there is.
+        let last = StoredTime::at_micros(backend, range.to_micros() - 1)?;
+        Ok(Condition::all().add(created_at.clone().gte(from)).add(created_at.lte(last)))
+    }
 
-        let count = |stored: i64| u64::try_from(stored).map_err(Failure::corrupt);
-        let mut statistics = Statistics {
-            cached_artists: style_profile::Entity::find().count(database).await?,
-            ..Statistics::default()
-        };
-        for ProviderSums { provider_used, generations, time_ms, priced, dollars, nanos } in rows {
-            let provider = Provider::try_from(provider_used.as_str()).map_err(Failure::corrupt)?;
-            let dollars = i128::from(dollars.unwrap_or(0)) * i128::from(NANOS_PER_DOLLAR);
-            let cost = Money::from_nanos(dollars + i128::from(nanos.unwrap_or(0)));
-            statistics.total_generations += count(generations)?;
-            statistics.total_time_ms += u128::from(count(time_ms)?);
-            statistics.priced_generations += count(priced)?;
-            statistics.total_cost = statistics.total_cost + cost;
-            *statistics.provider_usage.entry(provider).or_default() += count(generations)?;
-        }
-        Ok(statistics)
+    fn position_of(&self, HistoryCursor { created_at, id }: HistoryCursor) -> Expr {
+        Expr::tuple([
+            Expr::value(StoredTime::new(self.0.backend(), created_at)),
+            Expr::value(id.as_uuid()),
+        ])
     }
 }
 
-/// The sums over one provider's rows. A sum over no known cost is absent.
-#[derive(Debug, FromQueryResult)]
-struct ProviderSums {
-    provider_used: String,
-    generations: i64,
-    time_ms: i64,
-    priced: i64,
-    dollars: Option<i64>,
-    nanos: Option<i64>,
+/// What histories are in the order of.
+fn position() -> Expr {
+    Expr::tuple([Expr::col((Entity, Column::CreatedAt)), Expr::col((Entity, Column::Id))])
 }
 
-/// The identities of the artists that some generations name. None of them is removed before the transaction ends: in
-/// PostgreSQL by the lock, in SQLite because nobody else writes.
-async fn artist_ids(
-    database: &impl ConnectionTrait,
-    generations: &[NewGeneration],
-) -> Result<HashMap<ArtistKey, ArtistId>, Failure> {
-    let mut keys: Vec<&ArtistKey> =
-        generations.iter().filter_map(|new| new.artist.as_ref()).map(ArtistName::key).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let mut ids = HashMap::with_capacity(keys.len());
-    for some in keys.chunks(ROWS_PER_STATEMENT) {
-        let rows: Vec<(String, sea_orm::prelude::Uuid)> = artist::Entity::find()
-            .select_only()
-            .columns([artist::Column::NameKey, artist::Column::Id])
-            .filter(artist::Column::NameKey.is_in(some.iter().map(|key| key.as_str())))
-            .lock(LockType::KeyShare)
-            .into_tuple()
-            .all(database)
-            .await?;
-        for (key, id) in rows {
-            ids.insert(ArtistKey::parse(&key).map_err(Failure::corrupt)?, ArtistId::from_uuid(id));
-        }
-    }
-    Ok(ids)
-}
-
+/// The generations that are recorded under some identities.
 async fn read(
+    store: &Store,
     database: &impl ConnectionTrait,
     ids: &[GenerationId],
 ) -> Result<HashMap<GenerationId, Generation>, Failure> {
     let mut found = HashMap::with_capacity(ids.len());
-    for some in ids.chunks(ROWS_PER_STATEMENT) {
-        let rows = Entity::find()
-            .find_also_related(artist::Entity)
-            .filter(Column::Id.is_in(some.iter().map(|id| id.as_uuid())))
-            .all(database)
-            .await?;
-        for (row, artist) in rows {
+    for some in ids.chunks(IDS_PER_STATEMENT) {
+        let uuids = some.iter().map(|id| id.as_uuid());
+        let query = match store.backend() {
+            // Where the row lies is known by its time.
+            Backend::Postgres => {
+                Entity::find().filter(position().in_subquery(partitions::positions(uuids)))
+            }
+            Backend::Sqlite => Entity::find().filter(Column::Id.is_in(uuids)),
+        };
+        for (row, artist) in query.find_also_related(artist::Entity).all(database).await? {
             found.insert(GenerationId::from_uuid(row.id), generation::generation(row, artist)?);
         }
     }

@@ -7,7 +7,9 @@ mod connect;
 mod entity;
 mod error;
 mod generations;
+mod insert;
 mod research_sources;
+mod rollups;
 mod similar_artists;
 mod store;
 mod style_profiles;
@@ -17,6 +19,7 @@ mod suggestions;
 mod vector_index;
 
 pub use connect::{ConnectError, PoolLimits, connect};
+pub use rollups::{Accounts, Difference, Drift, Retired};
 pub use store::{Backend, PoolUse, Store};
 #[cfg(feature = "postgres")]
 pub use vector_index::{

@@ -6,12 +6,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
 use domain::{
-    Artists, BulkLoad, Changes, Clock, Generations, RepositoryError, ResearchSources,
-    SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
+    Artists, BulkLoad, Changes, Clock, GenerationRollups, Generations, RepositoryError,
+    ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
+    IsolationLevel, PaginatorTrait, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
@@ -20,9 +21,17 @@ pub(crate) use versioned_transaction::VersionedTransaction;
 #[cfg(feature = "postgres")]
 use crate::vector_index::{Remembered, SearchedIndex, VectorIndex};
 use crate::{
-    artists::SeaArtists, bulk_load::SeaBulkLoad, changes::SeaChanges, connect::PoolLimits,
-    error::Failure, generations::SeaGenerations, research_sources::SeaResearchSources,
-    similar_artists::SeaSimilarArtists, style_profiles::SeaStyleProfiles,
+    artists::SeaArtists,
+    bulk_load::SeaBulkLoad,
+    changes::SeaChanges,
+    connect::PoolLimits,
+    entity::style_profile,
+    error::Failure,
+    generations::{GroupCommit, Partitions, SeaGenerations},
+    research_sources::SeaResearchSources,
+    rollups::{Accounts, SeaGenerationRollups},
+    similar_artists::SeaSimilarArtists,
+    style_profiles::SeaStyleProfiles,
     style_vectors::SeaStyleVectors,
 };
 
@@ -58,6 +67,9 @@ struct Shared {
     limits: PoolLimits,
     writers: Semaphore,
     commits: watch::Sender<()>,
+    recordings: watch::Sender<()>,
+    group_commit: GroupCommit,
+    partitions: Partitions,
     #[cfg(feature = "postgres")]
     searched_index: Remembered,
     clock: Arc<dyn Clock>,
@@ -83,6 +95,9 @@ impl Store {
                 limits: limits.clone(),
                 writers: Semaphore::new(writers),
                 commits: watch::Sender::new(()),
+                recordings: watch::Sender::new(()),
+                group_commit: GroupCommit::default(),
+                partitions: Partitions::default(),
                 #[cfg(feature = "postgres")]
                 searched_index: Remembered::default(),
                 clock,
@@ -99,6 +114,18 @@ impl Store {
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Result<(), RepositoryError> {
         self.database().ping().await.map_err(|error| Failure::from(error).into())
+    }
+
+    /// Counts the artists that have a profile.
+    pub async fn count_profiles(&self) -> Result<u64, RepositoryError> {
+        let count = || async { Ok(style_profile::Entity::find().count(self.database()).await?) };
+        self.retry(count).await
+    }
+
+    /// The time, by the clock that the store was opened with.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     /// How the connections are used at this moment.
@@ -159,6 +186,24 @@ impl Store {
         Arc::new(SeaGenerations(self.clone()))
     }
 
+    /// What the generations took together.
+    #[must_use]
+    pub fn generation_rollups(&self) -> Arc<dyn GenerationRollups> {
+        Arc::new(SeaGenerationRollups(self.clone()))
+    }
+
+    /// The accounts, for whoever looks after them.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        Accounts(self.clone())
+    }
+
+    /// Learns when generations were recorded through this store or its clones.
+    #[must_use]
+    pub fn recordings(&self) -> watch::Receiver<()> {
+        self.shared.recordings.subscribe()
+    }
+
     /// The change feed.
     #[must_use]
     pub fn changes(&self) -> Arc<dyn Changes> {
@@ -210,8 +255,16 @@ impl Store {
         self.shared.commits.subscribe()
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.shared.clock.now()
+    pub(crate) fn tell_recorded(&self) {
+        self.shared.recordings.send_replace(());
+    }
+
+    pub(crate) fn group_commit(&self) -> &GroupCommit {
+        &self.shared.group_commit
+    }
+
+    pub(crate) fn partitions(&self) -> &Partitions {
+        &self.shared.partitions
     }
 
     /// Waits for the right to write. Hold the permit until the transaction has ended.
@@ -230,6 +283,34 @@ impl Store {
             ..TransactionOptions::default()
         };
         Ok(self.database().begin_with_options(options).await?)
+    }
+
+    /// Begins a transaction that reads, all of it as of one moment.
+    pub(crate) async fn begin_reading(&self) -> Result<DatabaseTransaction, Failure> {
+        let options = match self.backend() {
+            Backend::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            },
+            // It is as of one moment from its first statement on.
+            Backend::Sqlite => TransactionOptions::default(),
+        };
+        Ok(self.database().begin_with_options(options).await?)
+    }
+
+    /// Begins a transaction that writes, and reads all of it as of one moment.
+    pub(crate) async fn begin_as_of_one_moment(&self) -> Result<DatabaseTransaction, Failure> {
+        match self.backend() {
+            Backend::Postgres => {
+                let options = TransactionOptions {
+                    isolation_level: Some(IsolationLevel::RepeatableRead),
+                    ..TransactionOptions::default()
+                };
+                Ok(self.database().begin_with_options(options).await?)
+            }
+            Backend::Sqlite => self.begin().await,
+        }
     }
 
     /// Begins a transaction that moves versions: from here to its end no other one does.

@@ -40,12 +40,13 @@ pub(super) async fn drop_everything(connection: &impl ConnectionTrait) -> Result
     Ok(())
 }
 
-/// A query for the statements. Each drops what depends on its object as well, so that the order is
-/// free and later ones may find theirs gone.
+/// A query for the statements. Each drops what depends on its object as well, so that later ones may
+/// find theirs gone. Sequences come after tables, because an identity column's goes only with its
+/// table; otherwise the order is free.
 fn drop_postgres() -> String {
     format!(
         "SELECT statement FROM (
-             SELECT 1 AS place, format(
+             SELECT CASE relkind WHEN 'S' THEN 2 ELSE 1 END AS place, format(
                  'DROP %s IF EXISTS %I.%I CASCADE',
                  CASE relkind
                      WHEN 'v' THEN 'VIEW'
@@ -61,14 +62,14 @@ fn drop_postgres() -> String {
                AND relnamespace = to_regnamespace(quote_ident(current_schema()))
                AND {class}
              UNION ALL
-             SELECT 2, format(
+             SELECT 3, format(
                  'DROP ROUTINE IF EXISTS %I.%I(%s) CASCADE',
                  current_schema(), proname, pg_get_function_identity_arguments(oid)
              )
              FROM pg_proc AS object
              WHERE pronamespace = to_regnamespace(quote_ident(current_schema())) AND {procedure}
              UNION ALL
-             SELECT 3, format('DROP TYPE IF EXISTS %I.%I CASCADE', current_schema(), typname)
+             SELECT 4, format('DROP TYPE IF EXISTS %I.%I CASCADE', current_schema(), typname)
              FROM pg_type AS object
              WHERE typnamespace = to_regnamespace(quote_ident(current_schema()))
                AND typtype IN ('c', 'd', 'e', 'r')

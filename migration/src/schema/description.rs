@@ -18,11 +18,13 @@ struct Line {
 }
 
 /// Sections come in the order of their numbers, columns in that of the table, everything else by
-/// name.
+/// name. Partitions are left out: they are as their table is, and which there are depends on the
+/// date.
 const POSTGRES: &str = "
     WITH tables AS (
       SELECT c.oid, c.relname FROM pg_class c
-      WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r' AND c.relname <> $1
+      WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
+        AND NOT c.relispartition AND c.relname <> $1
     ),
     lines AS (
       SELECT t.relname AS owner, 1 AS rank, 'columns' AS section, a.attnum AS place,
@@ -33,14 +35,17 @@ const POSTGRES: &str = "
       FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
       LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
       UNION ALL
-      SELECT t.relname, 2, 'constraints', 0, '`' || k.conname || '` `' || pg_get_constraintdef(k.oid) || '`'
+      SELECT t.relname, 2, 'partitions', 0, '`' || pg_get_partkeydef(t.oid) || '`'
+      FROM tables t JOIN pg_partitioned_table p ON p.partrelid = t.oid
+      UNION ALL
+      SELECT t.relname, 3, 'constraints', 0, '`' || k.conname || '` `' || pg_get_constraintdef(k.oid) || '`'
       FROM tables t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype IN ('c', 'f', 'p', 'u')
       UNION ALL
-      SELECT t.relname, 3, 'indexes', 0, '`' || pg_get_indexdef(i.indexrelid) || '`'
+      SELECT t.relname, 4, 'indexes', 0, '`' || pg_get_indexdef(i.indexrelid) || '`'
       FROM tables t JOIN pg_index i ON i.indrelid = t.oid
       WHERE NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid)
       UNION ALL
-      SELECT t.relname, 4, 'triggers', 0, '`' || pg_get_triggerdef(g.oid) || '`'
+      SELECT t.relname, 5, 'triggers', 0, '`' || pg_get_triggerdef(g.oid) || '`'
       FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
     )
     SELECT owner, section, text FROM lines ORDER BY owner COLLATE \"C\", rank, place, text COLLATE \"C\"";

@@ -26,7 +26,7 @@ async fn says_which_statement_a_superuser_has_to_run() {
             database.admin.run(&statement).await;
         }
 
-        assert_eq!(schema.up(None).await.unwrap().len(), 8);
+        assert_eq!(schema.up(None).await.unwrap().len(), 9);
     })
     .await;
 }
@@ -74,7 +74,7 @@ async fn says_that_an_extension_is_out_of_reach() {
             database.admin.run(&back).await;
         }
 
-        assert_eq!(schema.up(None).await.unwrap().len(), 8);
+        assert_eq!(schema.up(None).await.unwrap().len(), 9);
     })
     .await;
 }
@@ -87,7 +87,7 @@ async fn makes_extensions_where_other_schemas_reach_them() {
             let mut url = database.url.clone();
             url.query_pairs_mut().append_pair("options", &format!("-csearch_path={path}"));
             let schema = Schema::connect(url.as_str()).await.unwrap();
-            assert_eq!(schema.up(None).await.unwrap().len(), 8);
+            assert_eq!(schema.up(None).await.unwrap().len(), 9);
         }
 
         // Each has its own, and takes versions without waiting for the other.
@@ -108,7 +108,7 @@ async fn says_that_no_schema_exists() {
         let url = database.role_url("-csearch_path=nowhere");
         let schema = Schema::connect(url.as_str()).await.unwrap();
 
-        assert_eq!(schema.pending().await.unwrap().len(), 8);
+        assert_eq!(schema.pending().await.unwrap().len(), 9);
         let error = schema.up(None).await.unwrap_err();
 
         assert!(matches!(error, MigrationError::NoSchema), "{error:?}");
@@ -147,7 +147,9 @@ async fn a_role_with_the_documented_rights_can_write() {
         let admin = database.admin.clone().migrated().await;
         let grant = format!(
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {0};
-             GRANT USAGE ON SEQUENCE store_version TO {0};",
+             GRANT USAGE ON SEQUENCE store_version TO {0};
+             GRANT EXECUTE ON FUNCTION ensure_generation_partition, lock_generation_partition,
+                 drop_generation_partition TO {0};",
             database.role
         );
         admin.run(&grant).await;
@@ -160,6 +162,17 @@ async fn a_role_with_the_documented_rights_can_write() {
         store.run("DELETE FROM artists").await;
 
         assert!(store.removal("artist 1").await < store.removal("renamed").await);
+        for table in [
+            "generation_history",
+            "generation_rollup_pending",
+            "generation_artist_pending",
+            "generation_artist_rollups",
+        ] {
+            store.insert(table, 1).await;
+        }
+        assert!(store.one::<bool>("SELECT ensure_generation_partition('1999-12-31Z')").await);
+        assert!(store.one::<bool>("SELECT lock_generation_partition('1999-12-31Z')").await);
+        assert!(store.one::<bool>("SELECT drop_generation_partition('1999-12-31Z')").await);
     })
     .await;
 }
@@ -208,12 +221,15 @@ async fn tables_are_as_designed() {
 
         let unnamed: Vec<String> = store
             .all(
+                // Those of a partition follow those of its table, and are named after the partition.
                 "SELECT relname::text FROM pg_class
-                 WHERE relnamespace = 'public'::regnamespace AND relkind = 'i'
+                 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('i', 'I')
+                   AND NOT relispartition
                    AND relname !~ '^(pk|uq|idx)_' AND relname <> 'seaql_migrations_pkey'
                  UNION ALL
-                 SELECT conname FROM pg_constraint
+                 SELECT conname FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
                  WHERE connamespace = 'public'::regnamespace AND contype NOT IN ('n', 't')
+                   AND NOT relispartition
                    AND conname !~ '^(pk|uq|fk|ck)_' AND conname <> 'seaql_migrations_pkey'",
             )
             .await;
@@ -221,7 +237,7 @@ async fn tables_are_as_designed() {
         let columns: Vec<String> = store
             .all(
                 "SELECT attrelid::regclass || '.' || attname || ' ' || collname FROM pg_attribute
-                 JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+                 JOIN pg_class ON pg_class.oid = attrelid AND relkind IN ('r', 'p')
                  JOIN pg_collation ON pg_collation.oid = attcollation
                  WHERE relnamespace = 'public'::regnamespace AND attnum > 0
                    AND collname <> 'C' AND relname <> 'seaql_migrations'",

@@ -35,7 +35,7 @@ async fn contents(store: &Store) -> Vec<String> {
     store.all(query).await
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "m20261121_000001_create_vector_extension",
     "m20261121_000002_create_trigram_extension",
     "m20261121_000003_create_artists",
@@ -44,6 +44,7 @@ const NAMES: [&str; 8] = [
     "m20261121_000006_create_research_sources",
     "m20261121_000007_create_generation_history",
     "m20261121_000008_track_versions",
+    "m20261121_000009_account_for_generations",
 ];
 
 pub(crate) async fn applies_reverts_and_applies_again(store: Store) {
@@ -91,11 +92,11 @@ pub(crate) async fn applies_as_many_as_asked(store: Store) {
     assert_eq!(schema.up(Some(3)).await.unwrap(), NAMES[..3]);
     assert_eq!(schema.pending().await.unwrap(), NAMES[3..]);
     assert_eq!(schema.up(Some(100)).await.unwrap(), NAMES[3..]);
-    assert_eq!(schema.down(Steps::N(2)).await.unwrap(), [NAMES[7], NAMES[6]]);
+    assert_eq!(schema.down(Steps::N(2)).await.unwrap(), [NAMES[8], NAMES[7]]);
 
     let status = schema.status().await.unwrap();
     let applied: Vec<bool> = status.iter().map(|status| status.applied).collect();
-    assert_eq!(applied, [true, true, true, true, true, true, false, false]);
+    assert_eq!(applied, [true, true, true, true, true, true, true, false, false]);
     assert!(status.iter().all(|status| status.applied == status.applied_at.is_some()));
     let age = status[0].applied_at.unwrap().elapsed().unwrap();
     assert!(age.as_secs() < 600, "{age:?}");
@@ -130,7 +131,7 @@ pub(crate) async fn refuses_a_database_newer_than_itself(store: Store) {
 }
 
 pub(crate) async fn changes_nothing_when_a_change_fails(store: Store) {
-    // In the way of the last change but one.
+    // In the way of the last change but two.
     store.run("CREATE TABLE generation_history (id integer)").await;
     let before = contents(&store).await;
     let schema = store.schema().await;
@@ -263,7 +264,7 @@ pub(crate) async fn never_repeats_versions_after_a_way_back(store: Store) {
     let last = store.last_version().await;
     let schema = store.schema().await;
 
-    schema.down(Steps::N(1)).await.unwrap();
+    schema.down(Steps::N(2)).await.unwrap();
     let name = format!("UPDATE artists SET name = 'Untracked' WHERE id = {}", store.id(1));
     store.run(&name).await;
     schema.up(None).await.unwrap();
@@ -285,7 +286,10 @@ pub(crate) async fn describes_its_tables(store: Store) {
         description.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     let tables = [
         "artists",
+        "generation_artist_pending",
+        "generation_artist_rollups",
         "generation_history",
+        "generation_rollups",
         "removed_artists",
         "research_sources",
         "style_embeddings",
@@ -293,7 +297,14 @@ pub(crate) async fn describes_its_tables(store: Store) {
     ];
     assert!(tables.iter().all(|table| headings.contains(table)), "{headings:?}");
     assert!(!headings.contains(&"seaql_migrations"));
-    for part in ["uq_artists_name_key", "idx_artists_version", "trg_style_profiles_deleted"] {
+    // Which partitions there are depends on the date.
+    assert!(!headings.iter().any(|it| it.starts_with("generation_history_")), "{headings:?}");
+    for part in [
+        "uq_artists_name_key",
+        "idx_artists_version",
+        "idx_generation_artist_rollups_width_starts_at",
+        "trg_style_profiles_deleted",
+    ] {
         assert!(description.contains(part), "{part}: {description}");
     }
 }

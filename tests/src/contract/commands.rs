@@ -1,6 +1,8 @@
 //! Imports and exports: what one writes the other reads, whatever the database.
 
 mod bad_lines;
+mod generations;
+mod synthetic_history;
 
 use std::io::Cursor;
 
@@ -21,6 +23,14 @@ pub use bad_lines::{
     a_bad_line_can_be_skipped, a_bad_line_stops_an_import, every_kind_of_bad_line_is_told,
     unknown_members_are_noticed_once,
 };
+pub use generations::{
+    a_bad_generation_stops_an_import, a_range_of_time_can_be_exported,
+    a_removed_artists_generations_are_exported_without_it, an_import_brings_sums_up_to_date,
+    an_interrupted_import_of_generations_can_be_run_again, every_kind_of_bad_generation_is_told,
+    generations_are_imported_to_the_same_bytes, importing_generations_again_counts_nothing_twice,
+    many_generations_are_exported_in_order, unknown_artists_can_be_made,
+};
+pub use synthetic_history::a_synthetic_history_can_be_loaded;
 
 /// The example set of the demo.
 const DEMO: &str = include_str!("../../../crates/api/demo/artists.jsonl");

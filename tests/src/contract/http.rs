@@ -14,12 +14,16 @@ pub mod bad_profiles;
 pub mod conditions;
 pub mod freshness;
 pub mod generations;
+pub mod history;
+pub mod idempotency;
 pub mod money;
 pub mod names;
 pub mod operations;
 pub mod paths;
+pub mod series;
 pub mod similar_artists;
 pub mod sources;
+pub mod statistics;
 pub mod style_profiles;
 
 use anyhow::{Context, ensure};
@@ -33,6 +37,7 @@ use crate::{
 const ARTISTS: &str = "/api/v1/artists";
 const GENERATIONS: &str = "/api/v1/generations";
 const STATS: &str = "/api/v1/stats";
+const SERIES: &str = "/api/v1/stats/series";
 
 /// The profile of an artist that most tests are about.
 fn profile_path() -> String {

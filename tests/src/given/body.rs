@@ -51,6 +51,11 @@ pub fn generation_of(artist: &str) -> anyhow::Result<Value> {
     changed(generation(), "/artist", json!(artist))
 }
 
+/// A generation that was made at a time.
+pub fn generation_at(time: &str) -> anyhow::Result<Value> {
+    changed(generation(), "/created_at", json!(time))
+}
+
 /// The same with the member that a JSON pointer leads to changed or added.
 pub fn changed(mut body: Value, pointer: &str, value: Value) -> anyhow::Result<Value> {
     let (parent, name) = pointer.rsplit_once('/').context("a pointer to a member")?;

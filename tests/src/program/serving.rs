@@ -83,10 +83,26 @@ impl Serving {
     /// Waits for the end, which must be a good one, and returns the whole log.
     pub fn ended(mut self) -> anyhow::Result<Vec<String>> {
         let status = end_of(&mut self.child)?;
-        let mut log = std::mem::take(&mut self.log);
-        log.extend(self.lines.iter());
+        let log = self.whole_log();
         ensure!(status.success(), "ended with {status}: {log:#?}");
         Ok(log)
+    }
+
+    /// Ends the process at once (SIGKILL), in the middle of whatever it does, and returns the whole log, of which the last
+    /// line may be half a line. One that has ended by itself is an error.
+    pub fn killed(mut self) -> anyhow::Result<Vec<String>> {
+        self.child.kill()?;
+        let status = self.child.wait()?;
+        let log = self.whole_log();
+        ensure!(status.code().is_none(), "ended by itself with {status}: {log:#?}");
+        Ok(log)
+    }
+
+    /// The log of a process that has ended.
+    fn whole_log(&mut self) -> Vec<String> {
+        let mut log = std::mem::take(&mut self.log);
+        log.extend(self.lines.iter());
+        log
     }
 }
 

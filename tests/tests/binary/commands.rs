@@ -83,3 +83,54 @@ fn files_that_are_not_there_are_named() -> anyhow::Result<()> {
     assert!(ended.errors.contains("cannot open missing.jsonl"), "{ended:?}");
     Ok(())
 }
+
+#[test]
+fn generations_come_and_go_too() -> anyhow::Result<()> {
+    let (one, other) = (Program::new()?, Program::new()?);
+    let line = |number: u32, artist: &str| {
+        let id = format!("01990a5d-ac96-774b-bcce-{number:012x}");
+        let line = body::changed(body::generation_of(artist)?, "/id", json!(id))?;
+        let time = format!("2026-11-2{number}T08:00:00Z");
+        anyhow::Ok(format!("{}\n", body::changed(line, "/created_at", json!(time))?))
+    };
+    fs::write(one.file("a.jsonl"), line(1, "AC/DC")? + &line(2, "Sigur Rós")?)?;
+    let import = ["import", "--kind", "generations", "a.jsonl"];
+
+    let stopped = one.expect(1, &import)?;
+    assert!(stopped.errors.contains("line 1: /artist: 'AC/DC' is not known"), "{stopped:?}");
+    assert!(stopped.errors.contains("--create-artists"), "{stopped:?}");
+    let creating = [&import[..], &["--create-artists"]].concat();
+    let imported = one.expect(0, &creating)?;
+    assert!(imported.output.contains("2 recorded, now or before"), "{imported:?}");
+    assert!(imported.output.contains("2 artists created"), "{imported:?}");
+    let again = one.expect(0, &creating)?;
+    assert!(again.output.contains("0 artists created"), "{again:?}");
+    let exported = one.expect(0, &["export", "--kind", "generations", "all.jsonl"])?;
+    assert!(exported.output.contains("Exported 2 generations"), "{exported:?}");
+    let first = fs::read_to_string(one.file("all.jsonl"))?;
+    assert_eq!(first.lines().count(), 2);
+
+    let piped =
+        run(other.command(&["import", "--kind", "generations", "--create-artists", "-"]), &first)?;
+    assert_eq!(piped.code, Some(0), "{piped:?}");
+    let export = ["export", "--kind", "generations", "-"];
+    assert_eq!(other.expect(0, &export)?.output, first);
+    let late = other.expect(0, &[&export[..], &["--from", "2026-11-22T00:00:00Z"]].concat())?;
+    assert_eq!(late.output.lines().count(), 1, "{late:?}");
+    Ok(())
+}
+
+#[test]
+fn times_that_mean_nothing_are_refused() -> anyhow::Result<()> {
+    const FROM: &str = "--from=2026-11-22T00:00:00Z";
+
+    let program = Program::new()?;
+    let timeless = program.expect(1, &["export", "-", FROM])?;
+    assert!(timeless.errors.contains("only generations can be chosen by time"), "{timeless:?}");
+    let generations = ["export", "-", "--kind=generations", FROM];
+    let backwards =
+        program.expect(1, &[&generations[..], &["--to=2026-11-21T00:00:00Z"]].concat())?;
+    assert!(backwards.errors.contains("--from and --to do not fit"), "{backwards:?}");
+    program.expect(2, &["export", "-", "--kind=generations", "--from=yesterday"])?;
+    Ok(())
+}

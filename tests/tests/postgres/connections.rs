@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use domain::{Expected, Limit, Search};
 use groovebase_tests::{
+    account,
     fixture::{self, Fixture, Postgres},
     given,
 };
@@ -38,7 +39,7 @@ async fn work_survives_connections_that_the_server_ended() -> anyhow::Result<()>
         ensure!(store.generations().record(vec![given::generation("openai")?]).await?.len() == 1);
     }
 
-    ensure!(store.generations().statistics().await?.total_generations == 3);
+    ensure!(account::totals(&store).await?.generations == 3);
     store.close().await;
     fixture.close().await
 }

@@ -1,8 +1,10 @@
-//! `groovebase export`: writes artists, profiles and sources as the JSON lines that an import reads.
+//! `groovebase export`: writes what there is as the JSON lines that an import reads, either artists with their profiles and
+//! sources, or generations.
 //!
-//! One line for each artist, in the order of keys; identities, versions, times and research statuses stay behind. The
+//! One line for each generation, oldest first, in the form of the HTTP interface; or one for each artist, in the order of keys; identities, versions, times and research statuses stay behind. The
 //! same content gives the same bytes, whichever database it lies in.
 
+mod generations;
 mod line;
 mod target;
 mod terminal;
@@ -13,13 +15,14 @@ use std::{
 };
 
 use domain::{
-    Artist, ArtistFilter, ArtistKey, Artists, Limit, NewResearchSource, RepositoryError,
-    ResearchSource, ResearchSources, StyleProfile, StyleProfiles,
+    Artist, ArtistFilter, ArtistKey, Artists, InvalidTimeRange, Limit, NewResearchSource,
+    RepositoryError, ResearchSource, ResearchSources, StyleProfile, StyleProfiles,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::import::MAX_LINE_BYTES;
 
+pub use generations::{GenerationsReport, run as run_generations, write_generation};
 pub use target::Target;
 pub use terminal::ExportArguments;
 
@@ -64,6 +67,12 @@ pub enum ExportError {
     /// The lines cannot be written.
     #[error("the lines cannot be written")]
     Write(#[from] io::Error),
+    /// Times are given, and no generations are asked for.
+    #[error("only generations can be chosen by time; add --kind generations")]
+    Timeless,
+    /// The times are no range.
+    #[error("--from and --to do not fit")]
+    Range(#[from] InvalidTimeRange),
     /// Somebody asked for the end. A file is as it was before.
     #[error("interrupted")]
     Interrupted,

@@ -1,13 +1,17 @@
-//! `groovebase import`: loads artists, profiles and sources from JSON lines.
+//! `groovebase import`: loads JSON lines, either artists with their profiles and sources, or generations.
 //!
 //! Reading and writing overlap: one thread turns lines into records while batches are written, each in one
-//! transaction. A profile that is stored already as it comes in is left alone, so that an import can be run again. What a
-//! file means does not depend on where batches end: it is as if each line were saved after the one before it.
+//! transaction. What is stored already as it comes in is left alone, so that an import can be run again. What a file means
+//! does not depend on where batches end: it is as if each line were saved after the one before it.
 
+mod bad_line;
 mod batches;
+mod destination;
+mod generations;
 mod lines;
-mod record;
+mod profiles;
 mod terminal;
+mod upkeep;
 
 use std::{
     collections::BTreeMap,
@@ -15,15 +19,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{BulkCounts, BulkLoad, RepositoryError};
+use domain::{BulkCounts, RepositoryError};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::mpsc::Receiver;
 
 use self::batches::{Batch, Reading};
 
+pub use bad_line::{BadLine, Reason};
+pub use destination::{Counts, Destination, Entry, Loaded, Numbered, Record};
+pub use generations::{Account, AccountCounts, UnknownArtists};
 pub use lines::MAX_LINE_BYTES;
-pub use record::{BadLine, Reason};
 pub use terminal::{ImportArguments, ImportError};
+pub use upkeep::Upkeep;
 
 /// How many names of unknown members are remembered.
 const MOST_UNKNOWN: usize = 20;
@@ -60,7 +67,7 @@ impl Default for Options {
 
 /// What happens during an import.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum Event<'a, C = BulkCounts> {
     /// A line cannot be loaded.
     BadLine(&'a BadLine),
     /// A batch was written.
@@ -68,7 +75,7 @@ pub enum Event<'a> {
         /// How many bytes of the input are done.
         bytes: u64,
         /// What was done so far.
-        report: &'a Report,
+        report: &'a Report<C>,
     },
     /// All lines are written; the store brings up to date what it derives from them.
     Finishing,
@@ -76,15 +83,15 @@ pub enum Event<'a> {
 
 /// What an import did.
 #[derive(Debug)]
-pub struct Report {
+pub struct Report<C = BulkCounts> {
     /// The last line whose fate is decided: it and those before it are stored, blank or bad.
     pub line: u64,
-    /// How many lines described an artist and were written.
+    /// How many lines are stored.
     pub written: u64,
     /// How many lines were bad.
     pub bad: u64,
     /// What the written lines changed.
-    pub counts: BulkCounts,
+    pub counts: C,
     /// The members that mean nothing to an import, and how many lines have them; at most 20 names.
     pub unknown: BTreeMap<String, u64>,
     /// How long it took.
@@ -129,24 +136,28 @@ pub enum Incomplete {
     Reader,
 }
 
-/// Loads `input` into `store` until its end, a failure, or an item of `stop`.
+/// Loads `input` into `destination` until its end, a failure, or an item of `stop`.
 ///
 /// The batch under way is still written then; a second item also cuts short what follows the last batch. A byte order
 /// mark, blank lines and either line ending are fine.
-pub async fn run<R>(
+pub async fn run<R, D>(
     input: R,
-    store: &dyn BulkLoad,
+    mut destination: D,
     options: &Options,
     mut stop: impl Stream<Item = ()> + Unpin,
-    mut on: impl FnMut(Event<'_>),
-) -> Report
+    mut on: impl FnMut(Event<'_, D::Counts>),
+) -> Report<D::Counts>
 where
     R: BufRead + Send + 'static,
+    D: Destination,
 {
     let began = Instant::now();
     let mut report = Report::new();
     report.outcome = match batches::read(input, options.on_error, options.batch_lines.max(1)) {
-        Ok(readings) => write(readings, store, &mut stop, &mut report, &mut on).await,
+        Ok(readings) => {
+            let mut writing = Writing { destination: &mut destination, on_error: options.on_error };
+            writing.run(readings, &mut stop, &mut report, &mut on).await
+        }
         Err(source) => Err(Incomplete::Read { line: 0, source }),
     };
 
@@ -155,7 +166,7 @@ where
     if report.written != 0 && store_answers {
         on(Event::Finishing);
         let finished = tokio::select! {
-            finished = store.finish() => finished.map_err(Incomplete::Finish),
+            finished = destination.finish() => finished.map_err(Incomplete::Finish),
             () = asked_for(&mut stop) => Err(Incomplete::Interrupted),
         };
         if report.outcome.is_ok() {
@@ -166,42 +177,66 @@ where
     report
 }
 
-async fn write(
-    mut readings: Receiver<Reading>,
-    store: &dyn BulkLoad,
-    stop: &mut (impl Stream<Item = ()> + Unpin),
-    report: &mut Report,
-    on: &mut impl FnMut(Event<'_>),
-) -> Result<(), Incomplete> {
-    loop {
-        let reading = tokio::select! {
-            biased;
-            () = asked_for(stop) => return Err(Incomplete::Interrupted),
-            reading = readings.recv() => reading,
-        };
-        match reading {
-            Some(Reading::Batch(batch)) => {
-                let bytes = batch.bytes;
-                report.add(store, batch).await?;
-                on(Event::Written { bytes, report });
-            }
-            Some(Reading::Bad { bad, stops }) => {
-                on(Event::BadLine(&bad));
-                report.bad += 1;
-                if stops {
-                    report.line = bad.line - 1;
-                    return Err(Incomplete::BadLine(bad));
+/// The side that writes what was read.
+struct Writing<'a, D> {
+    destination: &'a mut D,
+    on_error: OnError,
+}
+
+impl<D: Destination> Writing<'_, D> {
+    async fn run(
+        &mut self,
+        mut readings: Receiver<Reading<D::Record>>,
+        stop: &mut (impl Stream<Item = ()> + Unpin),
+        report: &mut Report<D::Counts>,
+        on: &mut impl FnMut(Event<'_, D::Counts>),
+    ) -> Result<(), Incomplete> {
+        loop {
+            let reading = tokio::select! {
+                biased;
+                () = asked_for(stop) => return Err(Incomplete::Interrupted),
+                reading = readings.recv() => reading,
+            };
+            match reading {
+                Some(Reading::Batch(batch)) => {
+                    let bytes = batch.bytes;
+                    for bad in self.write(batch, report).await? {
+                        report.refuse(bad, self.on_error == OnError::Stop, on)?;
+                    }
+                    on(Event::Written { bytes, report });
                 }
+                Some(Reading::Bad { bad, stops }) => report.refuse(bad, stops, on)?,
+                Some(Reading::Failed { line, source }) => {
+                    return Err(Incomplete::Read { line, source });
+                }
+                Some(Reading::End { line }) => {
+                    report.line = line;
+                    return Ok(());
+                }
+                None => return Err(Incomplete::Reader),
             }
-            Some(Reading::Failed { line, source }) => {
-                return Err(Incomplete::Read { line, source });
-            }
-            Some(Reading::End { line }) => {
-                report.line = line;
-                return Ok(());
-            }
-            None => return Err(Incomplete::Reader),
         }
+    }
+
+    /// Writes a batch, adds what it did, and returns the lines that cannot be loaded.
+    async fn write(
+        &mut self,
+        batch: Batch<D::Record>,
+        report: &mut Report<D::Counts>,
+    ) -> Result<Vec<BadLine>, Incomplete> {
+        let Batch { records, unknown, first, last, bytes: _ } = batch;
+        let loaded = self.destination.load(records, self.on_error, &mut report.counts).await;
+        let Loaded { written, refused } =
+            loaded.map_err(|source| Incomplete::Write { first, last, source })?;
+
+        report.line = last;
+        report.written += written;
+        for name in unknown {
+            if report.unknown.len() < MOST_UNKNOWN || report.unknown.contains_key(&name) {
+                *report.unknown.entry(name).or_default() += 1;
+            }
+        }
+        Ok(refused)
     }
 }
 
@@ -212,40 +247,31 @@ async fn asked_for(stop: &mut (impl Stream<Item = ()> + Unpin)) {
     }
 }
 
-impl Report {
-    const fn new() -> Self {
+impl<C: Counts> Report<C> {
+    fn new() -> Self {
         Self {
             line: 0,
             written: 0,
             bad: 0,
-            counts: BulkCounts { created: 0, replaced: 0, unchanged: 0, sources: 0 },
+            counts: C::default(),
             unknown: BTreeMap::new(),
             took: Duration::ZERO,
             outcome: Ok(()),
         }
     }
 
-    /// Writes a batch and adds what it did.
-    async fn add(&mut self, store: &dyn BulkLoad, batch: Batch) -> Result<(), Incomplete> {
-        let Batch { records, unknown, first, last, bytes: _ } = batch;
-        let written = records.len() as u64;
-        let counts = store.load(records).await.map_err(|source| Incomplete::Write {
-            first,
-            last,
-            source,
-        })?;
-
-        let BulkCounts { created, replaced, unchanged, sources } = counts;
-        self.line = last;
-        self.written += written;
-        self.counts.created += created;
-        self.counts.replaced += replaced;
-        self.counts.unchanged += unchanged;
-        self.counts.sources += sources;
-        for name in unknown {
-            if self.unknown.len() < MOST_UNKNOWN || self.unknown.contains_key(&name) {
-                *self.unknown.entry(name).or_default() += 1;
-            }
+    /// Counts and tells a line that cannot be loaded; an error if that is the end.
+    fn refuse(
+        &mut self,
+        bad: BadLine,
+        stops: bool,
+        on: &mut impl FnMut(Event<'_, C>),
+    ) -> Result<(), Incomplete> {
+        on(Event::BadLine(&bad));
+        self.bad += 1;
+        if stops {
+            self.line = bad.line - 1;
+            return Err(Incomplete::BadLine(bad));
         }
         Ok(())
     }

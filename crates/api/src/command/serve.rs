@@ -21,8 +21,16 @@ const CLOSING: Duration = Duration::from_secs(5);
 
 /// Answers requests until a signal to stop comes, and then until those under way are done.
 pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
-    let Settings { config: _, http, database, cache: _, redis: _, similarity: _, log: _ } =
-        settings;
+    let Settings {
+        config: _,
+        http,
+        database,
+        cache: _,
+        redis: _,
+        similarity: _,
+        history: _,
+        log: _,
+    } = settings;
     let service = settings.service()?;
     let store = open_store(database).await?;
     let state = web::Data::new(State::new(store, service));

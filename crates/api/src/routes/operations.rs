@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpResponse, get, http::header, web};
-use cache::{FeedStatus, IndexState, Redis, RedisHealth, SimilarityStatus};
+use cache::{FeedStatus, IndexState, Redis, RedisHealth, RollupKeeperStatus, SimilarityStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -16,6 +16,9 @@ use crate::{
     problem::Problem,
     state::{Connections, State},
 };
+
+/// How long folding has to fail to be worth a word: one attempt may, and the next ones follow within moments.
+const FAILING: Duration = Duration::from_secs(10);
 
 pub(super) fn register(config: &mut ServiceConfig<'_>) {
     config
@@ -134,6 +137,7 @@ struct LivenessView {
     "redis": {"state": "ok", "latency_us": 90, "detail": null},
     "feed": {"state": "ok", "age_ms": 120, "lag_us": 310, "artists": 108},
     "index": {"state": "ready", "vectors": 108, "memory_bytes": 259_200, "bound_bytes": 1_073_741_824, "version": 42},
+    "accounts": {"state": "ok"},
     "pool": {"active": 1, "idle": 9, "most": 30}
 }))]
 struct HealthView {
@@ -150,6 +154,8 @@ struct HealthView {
     feed: FeedView,
     /// The index of embeddings in memory, which similar artists are found in.
     index: IndexView,
+    /// The account of generations.
+    accounts: AccountsView,
     /// The database connections.
     pool: PoolView,
 }
@@ -214,6 +220,16 @@ struct IndexView {
     version: u64,
 }
 
+/// How the account of generations is kept.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountsHealth)]
+struct AccountsView {
+    /// `ok`, or `failing`: for ten seconds and more, recorded generations could not be folded into sums. Statistics stay
+    /// exact, but take longer the longer it lasts.
+    #[schema(value_type = String)]
+    state: &'static str,
+}
+
 /// How the database connections are used.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PoolUse)]
@@ -232,7 +248,9 @@ impl HealthView {
         let database = if latency.is_some() { Status::Ok } else { Status::Unavailable };
         let feed = FeedView::from(state.feed_status());
         let index = IndexView::from(state.similarity_status());
-        let is_wanting = redis.is_wanting() || feed.is_wanting() || index.is_wanting();
+        let accounts = AccountsView::from(state.folding_status());
+        let is_wanting =
+            redis.is_wanting() || feed.is_wanting() || index.is_wanting() || accounts.is_wanting();
         let status = match database {
             Status::Ok if is_wanting => Status::Degraded,
             database => database,
@@ -245,6 +263,7 @@ impl HealthView {
             redis,
             feed,
             index,
+            accounts,
             pool: state.connections().into(),
         }
     }
@@ -311,6 +330,20 @@ impl From<SimilarityStatus> for IndexView {
     }
 }
 
+impl AccountsView {
+    /// Whether statistics cost more than they should.
+    fn is_wanting(&self) -> bool {
+        self.state == "failing"
+    }
+}
+
+impl From<RollupKeeperStatus> for AccountsView {
+    fn from(status: RollupKeeperStatus) -> Self {
+        let is_failing = status.failing_for.is_some_and(|failing| FAILING <= failing);
+        Self { state: if is_failing { "failing" } else { "ok" } }
+    }
+}
+
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -319,5 +352,22 @@ impl From<Connections> for PoolView {
     fn from(connections: Connections) -> Self {
         let Connections { active, idle, most } = connections;
         Self { active, idle, most }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_fold_that_fails_is_not_worth_a_word() {
+        let after = |failing_for| {
+            let view = AccountsView::from(RollupKeeperStatus { folds: 1, sums: 1, failing_for });
+            (view.state, view.is_wanting())
+        };
+
+        assert_eq!(after(None), ("ok", false));
+        assert_eq!(after(Some(Duration::from_millis(9_999))), ("ok", false));
+        assert_eq!(after(Some(Duration::from_secs(10))), ("failing", true));
     }
 }

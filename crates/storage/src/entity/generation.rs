@@ -1,9 +1,11 @@
 //! Table `generation_history`.
 
 use domain::{
-    ArtistId, Cost, Generation, GenerationId, JsonObject, NewGeneration, Provider, Text, Timestamp,
+    ArtistId, Cost, Generation, GenerationDetails, GenerationId, GenerationStatus, GenerationStep,
+    JsonObject, Label, NewGeneration, Provider, Text, Timestamp, Tokens,
 };
-use sea_orm::{Set, entity::prelude::*};
+use sea_orm::{Value, entity::prelude::*};
+use serde_json::json;
 
 use super::{
     StoredTime,
@@ -16,10 +18,20 @@ use crate::{error::Failure, store::Backend};
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
+    /// May be that of an artist who was removed since.
     pub artist_id: Option<Uuid>,
     pub provider_used: String,
+    pub model: Option<String>,
+    pub status: String,
+    pub error: Option<String>,
+    pub steps: Json,
     pub generation_time_ms: i64,
     pub tokens_used: Option<i64>,
+    pub input_tokens: Option<i64>,
+    pub output_tokens: Option<i64>,
+    pub cache_read_tokens: Option<i64>,
+    pub cache_write_tokens: Option<i64>,
+    pub reasoning_tokens: Option<i64>,
     /// In nano-dollars.
     pub cost: Option<i64>,
     pub user_params: Json,
@@ -45,35 +57,70 @@ impl Related<artist::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// The columns of [`values`], in their order.
+pub(crate) const COLUMNS: [&str; 18] = [
+    "id",
+    "artist_id",
+    "provider_used",
+    "model",
+    "status",
+    "error",
+    "steps",
+    "generation_time_ms",
+    "tokens_used",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost",
+    "user_params",
+    "output_files",
+    "created_at",
+];
+
 /// The row for a new generation.
-pub(crate) fn row(
+pub(crate) fn values(
     backend: Backend,
     generation: &NewGeneration,
     artist: Option<ArtistId>,
-    now: Timestamp,
-) -> ActiveModel {
-    let NewGeneration {
-        id,
-        artist: _, // The row refers to it by identity.
+    created_at: Timestamp,
+) -> [Value; COLUMNS.len()] {
+    let NewGeneration { id, artist: _, created_at: _, details } = generation;
+    let GenerationDetails {
         provider,
+        model,
+        status,
+        error,
+        steps,
         generation_time_ms,
-        tokens_used,
+        tokens: Tokens { used, input, output, cache_read, cache_write, reasoning },
         cost,
         user_params,
         output_files,
-        created_at,
-    } = generation;
-    ActiveModel {
-        id: Set(id.as_uuid()),
-        artist_id: Set(artist.map(ArtistId::as_uuid)),
-        provider_used: Set(provider.as_str().to_owned()),
-        generation_time_ms: Set((*generation_time_ms).into()),
-        tokens_used: Set(tokens_used.map(i64::from)),
-        cost: Set(cost.map(Cost::nanos)),
-        user_params: Set(user_params.clone().into()),
-        output_files: Set(output_files.iter().map(Text::as_str).collect::<Vec<_>>().into()),
-        created_at: Set(StoredTime::new(backend, created_at.unwrap_or(now))),
-    }
+    } = details;
+    let count = |tokens: &Option<u32>| Value::from(tokens.map(i64::from));
+    let json = |json: Json| Value::Json(Some(Box::new(json)));
+    [
+        id.as_uuid().into(),
+        artist.map(ArtistId::as_uuid).into(),
+        provider.as_str().into(),
+        model.as_ref().map(Label::as_str).into(),
+        status.as_str().into(),
+        error.as_ref().map(Text::as_str).into(),
+        json(steps.iter().map(step_json).collect()),
+        i64::from(*generation_time_ms).into(),
+        count(used),
+        count(input),
+        count(output),
+        count(cache_read),
+        count(cache_write),
+        count(reasoning),
+        cost.map(Cost::nanos).into(),
+        json(user_params.clone().into()),
+        json(output_files.iter().map(Text::as_str).collect()),
+        StoredTime::new(backend, created_at).into(),
+    ]
 }
 
 /// The generation that lies in a row; `artist` is who the row refers to.
@@ -82,27 +129,75 @@ pub(crate) fn generation(row: Model, artist: Option<artist::Model>) -> Result<Ge
         id,
         artist_id: _,
         provider_used,
+        model,
+        status,
+        error,
+        steps,
         generation_time_ms,
         tokens_used,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        reasoning_tokens,
         cost,
         user_params,
         output_files,
         created_at,
     } = row;
+    let count =
+        |stored: Option<i64>| stored.map(u32::try_from).transpose().map_err(Failure::corrupt);
     let files: Vec<String> = serde_json::from_value(output_files).map_err(Failure::corrupt)?;
     Ok(Generation {
         id: GenerationId::from_uuid(id),
         artist: artist.map(|artist| artist_name(&artist.name)).transpose()?,
-        provider: Provider::try_from(provider_used.as_str()).map_err(Failure::corrupt)?,
-        generation_time_ms: u32::try_from(generation_time_ms).map_err(Failure::corrupt)?,
-        tokens_used: tokens_used.map(u32::try_from).transpose().map_err(Failure::corrupt)?,
-        cost: cost.map(Cost::from_nanos).transpose().map_err(Failure::corrupt)?,
-        user_params: JsonObject::try_from(user_params).map_err(Failure::corrupt)?,
-        output_files: files
-            .into_iter()
-            .map(Text::try_from)
-            .collect::<Result<_, _>>()
-            .map_err(Failure::corrupt)?,
         created_at: created_at.timestamp()?,
+        details: GenerationDetails {
+            provider: Provider::try_from(provider_used.as_str()).map_err(Failure::corrupt)?,
+            model: model
+                .map(|model| Label::try_from(model.as_str()))
+                .transpose()
+                .map_err(Failure::corrupt)?,
+            status: GenerationStatus::try_from(status.as_str()).map_err(Failure::corrupt)?,
+            error: error.map(Text::try_from).transpose().map_err(Failure::corrupt)?,
+            steps: read_steps(&steps)?,
+            generation_time_ms: u32::try_from(generation_time_ms).map_err(Failure::corrupt)?,
+            tokens: Tokens {
+                used: count(tokens_used)?,
+                input: count(input_tokens)?,
+                output: count(output_tokens)?,
+                cache_read: count(cache_read_tokens)?,
+                cache_write: count(cache_write_tokens)?,
+                reasoning: count(reasoning_tokens)?,
+            },
+            cost: cost.map(Cost::from_nanos).transpose().map_err(Failure::corrupt)?,
+            user_params: JsonObject::try_from(user_params).map_err(Failure::corrupt)?,
+            output_files: files
+                .into_iter()
+                .map(Text::try_from)
+                .collect::<Result<_, _>>()
+                .map_err(Failure::corrupt)?,
+        },
     })
 }
+
+fn step_json(step: &GenerationStep) -> Json {
+    let GenerationStep { name, time_ms } = step;
+    json!({"name": name.as_str(), "time_ms": time_ms})
+}
+
+fn read_steps(steps: &Json) -> Result<Vec<GenerationStep>, Failure> {
+    let read = |step: &Json| {
+        let name = Label::try_from(step.get("name")?.as_str()?).ok()?;
+        let time_ms = u32::try_from(step.get("time_ms")?.as_u64()?).ok()?;
+        Some(GenerationStep { name, time_ms })
+    };
+    steps
+        .as_array()
+        .and_then(|steps| steps.iter().map(read).collect())
+        .ok_or_else(|| Failure::corrupt(MalformedSteps))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the steps of a generation are malformed")]
+struct MalformedSteps;

@@ -24,6 +24,29 @@ impl StoredTime {
         }
     }
 
+    /// The time so many microseconds after 1970, which need not be a [`Timestamp`].
+    pub(crate) fn at_micros(backend: Backend, micros: i64) -> Result<Self, Failure> {
+        match backend {
+            Backend::Postgres => {
+                OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
+                    .map(Self::WithTimeZone)
+                    .map_err(Failure::corrupt)
+            }
+            Backend::Sqlite => Ok(Self::UnixMicros(micros)),
+        }
+    }
+
+    /// Microseconds after 1970.
+    pub(crate) fn unix_micros(self) -> i64 {
+        match self {
+            Self::WithTimeZone(time) => {
+                let micros = time.unix_timestamp_nanos().div_euclid(1_000);
+                micros.try_into().unwrap_or(i64::MAX)
+            }
+            Self::UnixMicros(micros) => micros,
+        }
+    }
+
     pub(crate) fn timestamp(self) -> Result<Timestamp, Failure> {
         match self {
             Self::WithTimeZone(time) => Timestamp::try_from(time),

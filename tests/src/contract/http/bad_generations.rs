@@ -9,6 +9,8 @@ use crate::{given::body, http::Request, service::Service};
 /// Members that are missing, unknown, or of the wrong kind.
 pub async fn members_of_the_wrong_kind(service: &Service) -> anyhow::Result<()> {
     const WHOLE: &str = "must be a whole number from 0 to 4294967295";
+    const STATUS: &str = "must be one of completed, failed, cancelled";
+    const ERROR: &str = "goes with the status 'failed' or 'cancelled' only";
 
     let with = |pointer: &str, value: Value| body::changed(body::generation(), pointer, value);
     for (body, place, detail) in [
@@ -36,6 +38,33 @@ pub async fn members_of_the_wrong_kind(service: &Service) -> anyhow::Result<()> 
             "must be a string, not a number",
         ),
         (with("/cost", json!(1))?, "/cost", "is not a known member"),
+        (with("/status", json!("done"))?, "/status", STATUS),
+        (with("/status", json!("Completed"))?, "/status", STATUS),
+        (with("/status", json!(true))?, "/status", "must be a string, not a boolean"),
+        (with("/error", json!("quota"))?, "/error", ERROR),
+        (with("/input_tokens", json!(-1))?, "/input_tokens", WHOLE),
+        (with("/output_tokens", json!(0.5))?, "/output_tokens", WHOLE),
+        (with("/cache_read_tokens", json!(4_294_967_296_u64))?, "/cache_read_tokens", WHOLE),
+        (
+            with("/cache_write_tokens", json!("1"))?,
+            "/cache_write_tokens",
+            "must be a number, not a string",
+        ),
+        (with("/reasoning_tokens", json!(-0.5))?, "/reasoning_tokens", WHOLE),
+        (with("/steps", json!({}))?, "/steps", "must be an array, not an object"),
+        (
+            with("/steps", json!(vec![json!({"name": "a", "time_ms": 1}); 101]))?,
+            "/steps",
+            "must hold at most 100 steps, not 101",
+        ),
+        (with("/steps", json!([{"name": "a"}]))?, "/steps/0", "lacks the member 'time_ms'"),
+        (with("/steps", json!([{"time_ms": 1}]))?, "/steps/0", "lacks the member 'name'"),
+        (with("/steps", json!([{"name": "a", "time_ms": -1}]))?, "/steps/0/time_ms", WHOLE),
+        (
+            with("/steps", json!([{"name": "a", "time_ms": 1, "tokens": 1}]))?,
+            "/steps/0/tokens",
+            "is not a known member",
+        ),
     ] {
         let problem = service.refuse(400, "invalid_body", Request::post(GENERATIONS, body)).await?;
         problem.names(&[(place, detail)])?;
@@ -44,6 +73,10 @@ pub async fn members_of_the_wrong_kind(service: &Service) -> anyhow::Result<()> 
         ("/provider_used", json!("")),
         ("/provider_used", json!("x".repeat(51))),
         ("/provider_used", json!("a\nb")),
+        ("/model", json!("")),
+        ("/model", json!("x".repeat(101))),
+        ("/model", json!("a\nb")),
+        ("/model", json!(7)),
         ("/user_params", json!([])),
         ("/user_params", Value::Null),
         ("/id", json!("7")),

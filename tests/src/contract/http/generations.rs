@@ -44,8 +44,17 @@ pub async fn records_and_shows_one(service: &Service) -> anyhow::Result<()> {
         &entry,
         &json!({
             "provider_used": "anthropic",
+            "model": null,
+            "status": "completed",
+            "error": null,
             "generation_time_ms": 1850,
+            "steps": [],
             "tokens_used": 2400,
+            "input_tokens": null,
+            "output_tokens": null,
+            "cache_read_tokens": null,
+            "cache_write_tokens": null,
+            "reasoning_tokens": null,
             "cost_usd": 0.0125,
             "user_params": {"bars": 4, "feel": "late"},
             "output_files": ["groove_001.mid"],
@@ -71,7 +80,9 @@ pub async fn records_many(service: &Service) -> anyhow::Result<()> {
     ensure_same(
         &bare,
         &json!({
-            "artist": null, "provider_used": "openai", "generation_time_ms": 0, "tokens_used": null,
+            "artist": null, "provider_used": "openai", "model": null, "status": "completed", "error": null,
+            "generation_time_ms": 0, "steps": [], "tokens_used": null, "input_tokens": null, "output_tokens": null,
+            "cache_read_tokens": null, "cache_write_tokens": null, "reasoning_tokens": null,
             "cost_usd": null, "user_params": {}, "output_files": [],
         }),
     )?;
@@ -93,8 +104,11 @@ pub async fn repeating_counts_nothing_twice(service: &Service) -> anyhow::Result
     ensure_same(&first.json()?, &second.json()?)?;
     ensure!(first.required("location")? == format!("{GENERATIONS}/{ID}"));
     let other = body::changed(generation, "/generation_time_ms", json!(7))?;
-    for body in [other.clone(), json!([body::generation(), other])] {
-        service.refuse(409, "conflict", Request::post(GENERATIONS, body)).await?;
+    for (body, place) in [(other.clone(), "/id"), (json!([body::generation(), other]), "/1/id")] {
+        let problem = service.refuse(409, "conflict", Request::post(GENERATIONS, body)).await?;
+        problem.names(&[(place, "is the identity of another generation")])?;
+        let told = format!("generation {ID} is recorded with something else in it");
+        ensure!(problem.message()? == told, "{}", problem.body);
     }
     let stats = service.ask(200, Request::get(STATS)).await?;
     ensure!(stats.at("/total_generations")? == 1 && stats.at("/total_cost_usd")? == 0.0125);
@@ -136,43 +150,62 @@ pub async fn lists_page_by_page(service: &Service) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nothing is zero or unknown, as it should be; then all figures, to the last digit.
-pub async fn sums_up(service: &Service) -> anyhow::Result<()> {
-    let empty = service.ask(200, Request::get(STATS)).await?;
-    ensure_same(
-        &empty.json()?,
-        &json!({
-            "total_generations": 0, "avg_generation_time_ms": null, "total_cost_usd": 0, "provider_usage": {},
-            "avg_cost_per_generation": null, "cached_artists": 0, "unpriced_generations": 0,
-        }),
-    )?;
-    saved(service, "J Dilla", body::profile()).await?;
-    service.ask(201, Request::post(ARTISTS, json!({"name": "Pending"}))).await?;
-    let generation = |provider: &str, time: u32, cost: Value| {
-        json!({
-            "provider_used": provider, "generation_time_ms": time, "cost_usd": cost, "user_params": {},
-        })
-    };
-    let batch = json!([
-        generation("anthropic", 1_000, json!(0.25)),
-        generation("Anthropic", 2_000, Value::Null),
-        generation("template", 3, json!(0)),
-        generation("我的模型", 4_294_967_295, json!(0.5)),
-    ]);
-    service.ask(201, Request::post(GENERATIONS, batch)).await?;
+/// What went wrong, of what it consisted and which tokens were used for what.
+pub async fn every_detail_comes_back(service: &Service) -> anyhow::Result<()> {
+    let given = json!({
+        "id": ID,
+        "artist": null,
+        "provider_used": "anthropic",
+        "model": "  Large 2 ",
+        "status": "failed",
+        "error": "quota exceeded",
+        "generation_time_ms": 4_294_967_295_u32,
+        "steps": [{"name": "prompt", "time_ms": 0}, {"name": "prompt", "time_ms": 4_294_967_295_u32}],
+        "tokens_used": 1,
+        "input_tokens": 2,
+        "output_tokens": 3,
+        "cache_read_tokens": 4,
+        "cache_write_tokens": 5,
+        "reasoning_tokens": 4_294_967_295_u32,
+        "cost_usd": 0,
+        "user_params": {"bars": 4},
+        "output_files": [],
+        "created_at": "1999-12-31T23:59:59.999999Z",
+    });
 
-    let stats = service.ask(200, Request::get(STATS)).await?;
+    let recorded = service.ask(201, Request::post(GENERATIONS, &given)).await?;
 
-    ensure_same(
-        &stats.json()?,
-        &json!({
-            "total_generations": 4,
-            "avg_generation_time_ms": 1_073_742_574.5,
-            "total_cost_usd": 0.75,
-            "provider_usage": {"anthropic": 2, "template": 1, "我的模型": 1},
-            "avg_cost_per_generation": 0.25,
-            "cached_artists": 1,
-            "unpriced_generations": 1,
-        }),
-    )
+    let expected = body::changed(given, "/model", json!("Large 2"))?;
+    ensure_same(&recorded.json()?, &expected)?;
+    let shown = service.ask(200, Request::get(format!("{GENERATIONS}/{ID}"))).await?;
+    ensure_same(&shown.json()?, &expected)?;
+    let most = vec![json!({"name": "step", "time_ms": 1}); 100];
+    for status in ["completed", "failed", "cancelled"] {
+        let generation = body::changed(body::generation(), "/status", json!(status))?;
+        let generation = body::changed(generation, "/steps", json!(most))?;
+        let recorded = service.ask(201, Request::post(GENERATIONS, generation)).await?;
+        ensure!(recorded.at("/status")? == status && recorded.at("/error")? == Value::Null);
+        ensure!(recorded.at("/steps")? == json!(most));
+    }
+    Ok(())
+}
+
+/// An identity twice in one request is one generation when both are the same, else a contradiction at both places.
+pub async fn an_identity_given_twice(service: &Service) -> anyhow::Result<()> {
+    let generation = body::changed(body::generation(), "/id", json!(ID))?;
+    let other = body::changed(generation.clone(), "/tokens_used", json!(7))?;
+
+    let contradiction = json!([generation, body::generation(), other]);
+    let request = Request::post(GENERATIONS, contradiction);
+    let problem = service.refuse(409, "conflict", request).await?;
+    problem.names(&[
+        ("/0/id", "is the identity of another generation"),
+        ("/2/id", "is the identity of another generation"),
+    ])?;
+
+    let twice = Request::post(GENERATIONS, json!([generation, generation]));
+    let recorded = service.ask(201, twice).await?.json()?;
+    ensure_same(&recorded[0], &recorded[1])?;
+    ensure!(service.ask(200, Request::get(STATS)).await?.at("/total_generations")? == 1);
+    Ok(())
 }

@@ -1,14 +1,21 @@
 //! Operations: health, metrics, documentation, and what every answer carries.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, ensure};
 use serde_json::json;
+use tokio::time::sleep;
 
-use super::{ARTISTS, STATS, ensure_same, profile_path, saved, take};
+use super::{ARTISTS, GENERATIONS, STATS, ensure_same, profile_path, saved, take};
 use crate::{
     given::body,
     http::{Problem, Request, artist},
     service::Service,
 };
+
+/// How long to wait for what the service does by itself, and how often to look.
+const PATIENCE: Duration = Duration::from_secs(20);
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// Alive, ready, and how.
 pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
@@ -39,6 +46,7 @@ pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
     ensure!(state == "loading" || state == "ready" || state == "behind", "{state}");
     ensure!(take(&mut index, "version")?.is_u64() && take(&mut index, "memory_bytes")?.is_u64());
     ensure_same(&index, &json!({"vectors": 0, "bound_bytes": 1_073_741_824}))?;
+    ensure_same(&take(&mut health, "accounts")?, &json!({"state": "ok"}))?;
     let no_redis = json!({"state": "not_configured", "latency_us": null, "detail": null});
     ensure_same(&health, &json!({"status": "ok", "redis": no_redis}))
 }
@@ -81,6 +89,54 @@ pub async fn tells_how_its_caches_are(service: &Service) -> anyhow::Result<()> {
         ensure!(0.0 < number(text, &format!("groovebase_{name}"))?, "{name} in\n{text}");
     }
     Ok(())
+}
+
+/// What statistics are answered from, and whether generations are folded, is counted.
+pub async fn tells_how_the_account_is_kept(service: &Service) -> anyhow::Result<()> {
+    const FAILING: &str = "groovebase_account_fold_failing_seconds";
+    let generation =
+        json!({"provider_used": "template", "generation_time_ms": 5, "user_params": {}});
+    service.ask(201, Request::post(GENERATIONS, generation)).await?;
+    for _ in 0..3 {
+        service.ask(200, Request::get(STATS)).await?;
+    }
+
+    let text = counted(service, "groovebase_account_folded_sums_total", |sums| 1.0 <= sums).await?;
+    for line in [
+        "groovebase_account_folds_total 1",
+        "groovebase_account_fold_failing_seconds 0.0",
+        "groovebase_statistics_spans 1",
+        r#"groovebase_statistics_span_reads_total{source="memory"} 2"#,
+        r#"groovebase_statistics_span_reads_total{source="database"} 1"#,
+        "groovebase_statistics_resets_total 0",
+    ] {
+        ensure!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    ensure!(0.0 < number(&text, "groovebase_statistics_memory_bytes")?, "{text}");
+
+    service.by_hand("ALTER TABLE generation_rollup_pending RENAME TO away").await?;
+    counted(service, FAILING, |seconds| 0.0 < seconds).await?;
+    service.by_hand("ALTER TABLE away RENAME TO generation_rollup_pending").await?;
+    counted(service, FAILING, |seconds| seconds <= 0.0).await?;
+    Ok(())
+}
+
+/// Asks for the metrics until the number of one is as wanted.
+async fn counted(
+    service: &Service,
+    name: &str,
+    is_wanted: impl Fn(f64) -> bool,
+) -> anyhow::Result<String> {
+    let began = Instant::now();
+    loop {
+        let metrics = service.ask(200, Request::get("/metrics")).await?;
+        let text = metrics.text()?;
+        if is_wanted(number(text, name)?) {
+            return Ok(text.to_owned());
+        }
+        ensure!(began.elapsed() < PATIENCE, "waited in vain for {name}:\n{text}");
+        sleep(MOMENT).await;
+    }
 }
 
 /// The number of a metric without labels.

@@ -156,13 +156,23 @@ impl<'a> Tour<'a> {
     async fn generations(&mut self) -> Result<(), TourError> {
         self.chapter(
             "Accounting for generations",
-            "One or many at once; costs are exact. Then the history and the totals.",
+            "One, sent twice and counted once thanks to its key; then many at once, and the history.",
         )?;
         let target = "/api/v1/generations";
-        self.ask(201, Request::post(target, GENERATION)).await?;
+        let keyed = Request::post(target, GENERATION).with("Idempotency-Key", "take-1");
+        let first = self.ask(201, keyed.clone()).await?;
+        self.ask(201, keyed).await?;
         self.ask(201, Request::post(target, MORE_GENERATIONS)).await?;
         self.ask(200, Request::get(artist("J Dilla", "/history?limit=1"))).await?;
+
+        self.chapter(
+            "What they took",
+            "Costs are exact. All of it; and since the first of them, by provider and by the days of Tokyo.",
+        )?;
         self.ask(200, Request::get("/api/v1/stats")).await?;
+        let since = created_at(&first.text);
+        let series = "/api/v1/stats/series?bucket=day&tz=Asia/Tokyo&group_by=provider";
+        self.ask(200, Request::get(format!("{series}&from={since}"))).await?;
         Ok(())
     }
 
@@ -261,6 +271,13 @@ fn artist(name: &str, rest: &str) -> String {
 
 fn encoded(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
+}
+
+/// When a generation was made, as the answer to recording it says. Nothing where that is not to be found, which the
+/// service refuses.
+fn created_at(generation: &str) -> String {
+    let generation: serde_json::Value = serde_json::from_str(generation).unwrap_or_default();
+    generation.get("created_at").and_then(|time| time.as_str()).unwrap_or_default().to_owned()
 }
 
 /// Text that begins with `first`, all of it set in.

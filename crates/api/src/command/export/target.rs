@@ -49,6 +49,15 @@ impl Target {
         }
     }
 
+    /// Whether nothing is in its place before the end.
+    #[must_use]
+    pub const fn is_file(&self) -> bool {
+        match self {
+            Self::File { .. } => true,
+            Self::Stream(_) => false,
+        }
+    }
+
     /// Puts what was written in its place.
     ///
     /// # Errors

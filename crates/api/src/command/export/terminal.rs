@@ -5,12 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use domain::{TimeRange, Timestamp};
 use futures::{StreamExt as _, stream};
+use storage::Store;
 
-use super::{Content, ExportError, Report, Target, run};
+use super::{Content, ExportError, GenerationsReport, Report, Target, generations, run};
 use crate::command::{
     import::MAX_LINE_BYTES,
     interrupt::interrupts,
+    kind::Kind,
     terminal::{Progress, grouped, rate, say},
 };
 
@@ -19,6 +22,18 @@ use crate::command::{
 pub struct ExportArguments {
     /// The file to write, replaced if it exists; `-` is standard output.
     file: PathBuf,
+
+    /// What to write.
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    kind: Kind,
+
+    /// Only generations made at this time (RFC 3339) or later.
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+
+    /// Only generations made before this time (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    to: Option<Timestamp>,
 }
 
 impl ExportArguments {
@@ -27,38 +42,99 @@ impl ExportArguments {
     /// # Errors
     ///
     /// When the store cannot be read or the file cannot be written. Then the file is as it was before.
-    pub async fn execute(&self, content: Content<'_>) -> Result<(), ExportError> {
-        let mut target = Target::open(&self.file)?;
-        // What is cut off in a stream is cut off; let the system end it.
-        let mut interrupts = match target {
-            Target::File { .. } => interrupts()?.left_stream(),
-            Target::Stream(_) => stream::pending().right_stream(),
-        };
-        let mut progress = Progress::new(None);
-        let export = run(content, &mut target, |report| {
-            progress.advance(report.bytes, || {
-                let rate = rate(report.artists, report.took);
-                format!("{} artists, {rate} artists/s", grouped(report.artists))
-            });
-        });
-        let finished = tokio::select! {
-            biased;
-            _ = interrupts.next() => Err(ExportError::Interrupted),
-            report = export => report,
-        };
-        drop(progress);
-        let report = finished?;
-        target.keep()?;
+    pub async fn execute(&self, store: &Store) -> Result<(), ExportError> {
+        match self.kind {
+            Kind::Profiles => self.export_profiles(store).await,
+            Kind::Generations => self.export_generations(store).await,
+        }
+    }
 
-        for notice in notices(&report) {
+    async fn export_profiles(&self, store: &Store) -> Result<(), ExportError> {
+        if self.from.is_some() || self.to.is_some() {
+            return Err(ExportError::Timeless);
+        }
+        let (artists, style_profiles, research_sources) =
+            (store.artists(), store.style_profiles(), store.research_sources());
+        let content = Content {
+            artists: artists.as_ref(),
+            style_profiles: style_profiles.as_ref(),
+            research_sources: research_sources.as_ref(),
+        };
+        let mut target = Target::open(&self.file)?;
+        let mut progress = Progress::new(None);
+        let stops = target.is_file();
+        let report = unless_interrupted(
+            stops,
+            run(content, &mut target, |report| {
+                progress.advance(report.bytes, || {
+                    let rate = rate(report.artists, report.took);
+                    format!("{} artists, {rate} artists/s", grouped(report.artists))
+                });
+            }),
+        )
+        .await?;
+        drop(progress);
+        target.keep()?;
+        self.tell(&summary(&report), too_long("artists", &report.too_long))
+    }
+
+    async fn export_generations(&self, store: &Store) -> Result<(), ExportError> {
+        let range = range(self.from, self.to)?;
+        let generations = store.generations();
+        let mut target = Target::open(&self.file)?;
+        let mut progress = Progress::new(None);
+        let stops = target.is_file();
+        let report = unless_interrupted(
+            stops,
+            generations::run(generations.as_ref(), range, &mut target, |report| {
+                progress.advance(report.bytes, || {
+                    let rate = rate(report.generations, report.took);
+                    format!("{} generations, {rate} generations/s", grouped(report.generations))
+                });
+            }),
+        )
+        .await?;
+        drop(progress);
+        target.keep()?;
+        self.tell(&generations_summary(&report), too_long("generations", &report.too_long))
+    }
+
+    /// Says what was done, beside what was written.
+    fn tell(&self, summary: &str, notice: Option<String>) -> Result<(), ExportError> {
+        if let Some(notice) = notice {
             say(notice);
         }
         if self.file == Path::new("-") {
-            say(summary(&report));
+            say(summary);
         } else {
-            writeln!(io::stdout(), "{}", summary(&report))?;
+            writeln!(io::stdout(), "{summary}")?;
         }
         Ok(())
+    }
+}
+
+/// Does something until it is done or, if it can be stopped, somebody asks for the end.
+///
+/// What is cut off in a stream is cut off; the system may end that.
+async fn unless_interrupted<T>(
+    stops: bool,
+    export: impl Future<Output = Result<T, ExportError>>,
+) -> Result<T, ExportError> {
+    let mut interrupts =
+        if stops { interrupts()?.left_stream() } else { stream::pending().right_stream() };
+    tokio::select! {
+        biased;
+        _ = interrupts.next() => Err(ExportError::Interrupted),
+        report = export => report,
+    }
+}
+
+/// The times to choose by; every time where none is given.
+fn range(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<TimeRange, ExportError> {
+    let from = from.unwrap_or(TimeRange::ALL.from());
+    match to {
+        Some(to) => Ok(TimeRange::new(from, to)?),
+        None => Ok(TimeRange::clipped(from.unix_micros(), TimeRange::ALL.to_micros())),
     }
 }
 
@@ -72,17 +148,23 @@ fn summary(report: &Report) -> String {
     )
 }
 
-/// What an import would not give back.
-fn notices(report: &Report) -> Vec<String> {
-    let mut notices = Vec::new();
-    if !report.too_long.is_empty() {
-        notices.push(format!(
-            "warning: the lines of these artists are longer than the {} MiB that an import takes: {}",
+fn generations_summary(report: &GenerationsReport) -> String {
+    format!(
+        "Exported {} generations in {:.1} s",
+        grouped(report.generations),
+        report.took.as_secs_f64()
+    )
+}
+
+/// What an import would not take.
+fn too_long(what: &str, names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| {
+        format!(
+            "warning: the lines of these {what} are longer than the {} MiB that an import takes: {}",
             MAX_LINE_BYTES >> 20,
-            report.too_long.join(", ")
-        ));
-    }
-    notices
+            names.join(", ")
+        )
+    })
 }
 
 #[cfg(test)]
@@ -107,10 +189,20 @@ mod tests {
             "Exported 10,000 artists, 9,999 with a profile, and 12,345 sources in 2.5 s"
         );
         assert_eq!(
-            notices(&report),
-            [
-                "warning: the lines of these artists are longer than the 16 MiB that an import takes: J Dilla, Tony Allen",
-            ]
+            too_long("artists", &report.too_long).unwrap(),
+            "warning: the lines of these artists are longer than the 16 MiB that an import takes: J Dilla, Tony Allen"
         );
+        assert_eq!(too_long("artists", &[]), None);
+    }
+
+    #[test]
+    fn chooses_by_time() {
+        let time = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let (noon, one) = (time("2026-11-21T12:00:00Z"), time("2026-11-21T13:00:00Z"));
+
+        assert_eq!(range(None, None).unwrap(), TimeRange::ALL);
+        assert_eq!(range(noon, None).unwrap().to(), None);
+        assert_eq!(range(noon, one).unwrap().to(), one);
+        assert!(matches!(range(one, noon), Err(ExportError::Range(_))));
     }
 }

@@ -6,13 +6,11 @@ use std::{
     thread,
 };
 
-use domain::{ArtistKey, ProfileRecord};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{
-    OnError,
+    BadLine, Entry, Numbered, OnError, Reason, Record,
     lines::{Line, Lines, MAX_LINE_BYTES},
-    record::{self, BadLine, Entry, Reason},
 };
 
 /// A batch ends here even if it has few lines, so that memory stays bounded.
@@ -20,9 +18,9 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// What the reading thread has to say, in the order of the lines.
 #[derive(Debug)]
-pub(super) enum Reading {
+pub(super) enum Reading<T> {
     /// Lines to write.
-    Batch(Batch),
+    Batch(Batch<T>),
     /// A line that cannot be loaded, and whether reading stops there.
     Bad { bad: BadLine, stops: bool },
     /// The input failed after this line.
@@ -31,10 +29,10 @@ pub(super) enum Reading {
     End { line: u64 },
 }
 
-/// Lines to write in one transaction. No artist is in it twice.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) records: Vec<ProfileRecord>,
+/// Lines to write in one transaction. No key is in it twice.
+#[derive(Debug)]
+pub(super) struct Batch<T> {
+    pub(super) records: Vec<Numbered<T>>,
     /// The members that were left out, line by line.
     pub(super) unknown: Vec<String>,
     /// The number of the first line.
@@ -45,23 +43,29 @@ pub(super) struct Batch {
     pub(super) bytes: u64,
 }
 
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self { records: Vec::new(), unknown: Vec::new(), first: 0, last: 0, bytes: 0 }
+    }
+}
+
 /// Starts to read. Reading stops by itself when nobody listens any more.
 ///
 /// The thread is not the runtime's, which would wait for it: it may sit in front of an idle terminal.
-pub(super) fn read<R: BufRead + Send + 'static>(
+pub(super) fn read<R: BufRead + Send + 'static, T: Record>(
     input: R,
     on_error: OnError,
     batch_lines: usize,
-) -> io::Result<Receiver<Reading>> {
+) -> io::Result<Receiver<Reading<T>>> {
     // One batch is being written, one waits, one is being made.
     let (sender, receiver) = channel(1);
-    let mut batcher = Batcher {
+    let mut batcher: Batcher<R, T> = Batcher {
         lines: Lines::new(input, MAX_LINE_BYTES),
         on_error,
         batch_lines,
         batch: Batch::default(),
         batch_bytes: 0,
-        artists: HashSet::new(),
+        keys: HashSet::new(),
         sender,
     };
     // Nobody listening is no failure.
@@ -70,26 +74,24 @@ pub(super) fn read<R: BufRead + Send + 'static>(
     Ok(receiver)
 }
 
-struct Batcher<R> {
+struct Batcher<R, T: Record> {
     lines: Lines<R>,
     on_error: OnError,
     batch_lines: usize,
-    batch: Batch,
+    batch: Batch<T>,
     batch_bytes: usize,
-    artists: HashSet<ArtistKey>,
-    sender: Sender<Reading>,
+    keys: HashSet<T::Key>,
+    sender: Sender<Reading<T>>,
 }
 
 struct NobodyListens;
 
-impl<R: BufRead> Batcher<R> {
+impl<R: BufRead, T: Record> Batcher<R, T> {
     fn run(&mut self) -> Result<(), NobodyListens> {
         let last = loop {
             let (read, length) = match self.lines.next() {
                 Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
-                Ok(Some(Line::Whole(line))) => {
-                    (record::read(line).map_err(Reason::Invalid), line.len())
-                }
+                Ok(Some(Line::Whole(line))) => (T::read(line).map_err(Reason::Invalid), line.len()),
                 Ok(Some(Line::TooLong)) => (Err(Reason::TooLong), 0),
                 Ok(None) => break Reading::End { line: self.lines.number() },
                 Err(source) => break Reading::Failed { line: self.lines.number(), source },
@@ -109,22 +111,20 @@ impl<R: BufRead> Batcher<R> {
         self.send(last)
     }
 
-    fn add(&mut self, entry: Entry, length: usize) -> Result<(), NobodyListens> {
+    fn add(&mut self, entry: Entry<T>, length: usize) -> Result<(), NobodyListens> {
         let Entry { record, mut unknown } = entry;
-        // A store would drop the earlier of two lines with its sources, though not if they came in two batches. What
-        // a file means must not depend on where batches end.
-        let key = record.artist().key().clone();
+        let key = record.key();
         let full = self.batch_lines <= self.batch.records.len()
             || MAX_BATCH_BYTES < self.batch_bytes + length;
-        if full || self.artists.contains(&key) {
+        if full || self.keys.contains(&key) {
             self.flush()?;
         }
-        self.artists.insert(key);
+        self.keys.insert(key);
         if self.batch.records.is_empty() {
             self.batch.first = self.lines.number();
         }
         self.batch_bytes += length;
-        self.batch.records.push(record);
+        self.batch.records.push(Numbered { line: self.lines.number(), record });
         self.batch.unknown.append(&mut unknown);
         self.batch.last = self.lines.number();
         self.batch.bytes = self.lines.bytes();
@@ -132,13 +132,13 @@ impl<R: BufRead> Batcher<R> {
     }
 
     fn flush(&mut self) -> Result<(), NobodyListens> {
-        self.artists.clear();
+        self.keys.clear();
         self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
         if batch.records.is_empty() { Ok(()) } else { self.send(Reading::Batch(batch)) }
     }
 
-    fn send(&self, reading: Reading) -> Result<(), NobodyListens> {
+    fn send(&self, reading: Reading<T>) -> Result<(), NobodyListens> {
         self.sender.blocking_send(reading).map_err(|_| NobodyListens)
     }
 }
@@ -147,15 +147,18 @@ impl<R: BufRead> Batcher<R> {
 mod tests {
     use std::io::Cursor;
 
+    use domain::ProfileRecord;
+
     use super::*;
 
     fn readings(input: impl Into<Vec<u8>>, on_error: OnError, batch_lines: usize) -> Vec<String> {
-        let mut receiver = read(Cursor::new(input.into()), on_error, batch_lines).unwrap();
+        let mut receiver =
+            read::<_, ProfileRecord>(Cursor::new(input.into()), on_error, batch_lines).unwrap();
         let mut readings = Vec::new();
         while let Some(reading) = receiver.blocking_recv() {
             readings.push(match reading {
                 Reading::Batch(batch) => {
-                    let artists = batch.records.iter().map(|record| record.artist().as_str());
+                    let artists = batch.records.iter().map(|it| it.record.artist().as_str());
                     format!("{} to line {}", artists.collect::<Vec<_>>().join(" "), batch.last)
                 }
                 Reading::Bad { bad, .. } => format!("bad {}", bad.line),

@@ -8,11 +8,15 @@ use std::{
     time::Instant,
 };
 
-use domain::{BulkCounts, BulkLoad};
+use storage::Store;
 
-use super::{Event, Incomplete, OnError, Options, Report, run};
+use super::{
+    Account, Counts, Destination, Event, Incomplete, OnError, Options, Reason, Report,
+    UnknownArtists, run,
+};
 use crate::command::{
     interrupt::interrupts,
+    kind::Kind,
     terminal::{Progress, grouped, rate, say},
 };
 
@@ -21,6 +25,15 @@ use crate::command::{
 pub struct ImportArguments {
     /// The file to read; `-` is standard input.
     file: PathBuf,
+
+    /// What its lines are about.
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    kind: Kind,
+
+    /// Store artists that generations name and that are not known as pending, instead of refusing the lines. Artists of
+    /// profiles are always stored.
+    #[arg(long)]
+    create_artists: bool,
 
     /// What to do about a bad line: write the lines before it and stop, or leave it out and go on.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
@@ -37,7 +50,21 @@ impl ImportArguments {
     /// # Errors
     ///
     /// When the file cannot be opened, or was not dealt with to its end.
-    pub async fn execute(&self, store: &dyn BulkLoad) -> Result<(), ImportError> {
+    pub async fn execute(&self, store: &Store) -> Result<(), ImportError> {
+        match self.kind {
+            Kind::Profiles => self.load(store.bulk_load().as_ref()).await,
+            Kind::Generations => {
+                let unknown_artists = if self.create_artists {
+                    UnknownArtists::Create
+                } else {
+                    UnknownArtists::Refuse
+                };
+                self.load(Account::of(store, unknown_artists)).await
+            }
+        }
+    }
+
+    async fn load(&self, destination: impl Destination) -> Result<(), ImportError> {
         let (input, bytes) = open(&self.file)
             .map_err(|source| ImportError::Open { file: self.file.clone(), source })?;
         let interrupts = interrupts().map_err(ImportError::Terminal)?;
@@ -45,7 +72,7 @@ impl ImportArguments {
         let mut progress = Progress::new(bytes);
         let began = Instant::now();
 
-        let report = run(input, store, &options, interrupts, |event| match event {
+        let report = run(input, destination, &options, interrupts, |event| match event {
             Event::BadLine(bad) => progress.say(bad),
             Event::Written { bytes, report } => progress.advance(bytes, || {
                 let rate = rate(report.written, began.elapsed());
@@ -105,7 +132,7 @@ fn open(file: &Path) -> io::Result<(Input, Option<u64>)> {
 }
 
 /// What was kept out of the store without a failure.
-fn left_out(report: &Report) -> Option<String> {
+fn left_out<C>(report: &Report<C>) -> Option<String> {
     let mut names = report.unknown.iter().map(|(name, lines)| {
         format!("'{name}' ({} {})", grouped(*lines), if *lines == 1 { "line" } else { "lines" })
     });
@@ -114,8 +141,7 @@ fn left_out(report: &Report) -> Option<String> {
     Some(format!("note: left out, because an import has no such members: {all}"))
 }
 
-fn summary(report: &Report) -> String {
-    let BulkCounts { created, replaced, unchanged, sources } = report.counts;
+fn summary<C: Counts>(report: &Report<C>) -> String {
     let done = if report.outcome.is_ok() { "Imported" } else { "Imported only" };
     let mut summary = format!(
         "{done} {} lines in {:.1} s, {} lines/s",
@@ -123,13 +149,7 @@ fn summary(report: &Report) -> String {
         report.took.as_secs_f64(),
         rate(report.written, report.took)
     );
-    for (count, what) in [
-        (created, "created"),
-        (replaced, "replaced"),
-        (unchanged, "unchanged"),
-        (sources, "sources added"),
-        (report.bad, "bad lines"),
-    ] {
+    for (count, what) in report.counts.listed().into_iter().chain([(report.bad, "bad lines")]) {
         // Writing to a string cannot fail.
         let _ = write!(summary, "\n{:>12} {what}", grouped(count));
     }
@@ -144,8 +164,14 @@ fn advice(line: u64, incomplete: &Incomplete) -> String {
     };
     let again = "the same command can be run again, and leaves alone what is stored.";
     match incomplete {
-        Incomplete::BadLine(_) => {
-            format!("{stored}. Mend the line: {again} Or leave bad lines out with --on-error skip.")
+        Incomplete::BadLine(bad) => {
+            let or = match bad.reason {
+                Reason::UnknownArtist(_) => " Or have artists made with --create-artists.",
+                Reason::TooLong | Reason::Invalid(_) | Reason::TakenGeneration(_) => "",
+            };
+            format!(
+                "{stored}. Mend the line: {again} Or leave bad lines out with --on-error skip.{or}"
+            )
         }
         Incomplete::Interrupted
         | Incomplete::Read { .. }
@@ -159,8 +185,10 @@ fn advice(line: u64, incomplete: &Incomplete) -> String {
 mod tests {
     use std::{collections::BTreeMap, time::Duration};
 
+    use domain::{ArtistName, BulkCounts};
+
     use super::*;
-    use crate::command::import::{BadLine, Reason};
+    use crate::command::import::{AccountCounts, BadLine};
 
     fn report(outcome: Result<(), Incomplete>) -> Report {
         Report {
@@ -190,6 +218,25 @@ mod tests {
     }
 
     #[test]
+    fn sums_up_generations() {
+        let report = Report {
+            line: 10_002,
+            written: 10_000,
+            bad: 2,
+            counts: AccountCounts { recorded: 10_000, artists: 7 },
+            unknown: BTreeMap::new(),
+            took: Duration::from_millis(200),
+            outcome: Ok(()),
+        };
+
+        assert_eq!(
+            summary(&report),
+            "Imported 10,000 lines in 0.2 s, 50,000 lines/s\n      10,000 recorded, now or before\n           7 artists \
+             created\n           2 bad lines"
+        );
+    }
+
+    #[test]
     fn says_how_far_it_got() {
         let bad = BadLine { line: 10_003, reason: Reason::TooLong };
 
@@ -198,6 +245,10 @@ mod tests {
             "Everything up to line 10,002 is stored and nothing after it. Mend the line: the same command can be run \
              again, and leaves alone what is stored. Or leave bad lines out with --on-error skip."
         );
+        let artist = ArtistName::try_from("Nobody").unwrap();
+        let bad = BadLine { line: 1, reason: Reason::UnknownArtist(artist) };
+        let advice_on_artists = advice(0, &Incomplete::BadLine(bad));
+        assert!(advice_on_artists.ends_with(" Or have artists made with --create-artists."));
         assert_eq!(
             advice(0, &Incomplete::Interrupted),
             "Nothing was written. To go on: the same command can be run again, and leaves alone what is stored."

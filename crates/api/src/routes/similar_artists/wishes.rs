@@ -89,18 +89,10 @@ impl FromParameters for Wishes {
         let metric = parameters.optional("metric", str::parse::<Metric>).unwrap_or_default();
         let engine = parameters.optional("engine", str::parse::<Engine>).unwrap_or_default();
         let filter = filter::from_parameters(parameters);
-        let explain = parameters.optional("explain", yes_or_no).unwrap_or_default();
+        let explain = parameters.flag("explain");
         Some(Self { limit: limit?, metric, engine, filter, explain })
     }
 }
-
-fn yes_or_no(text: &str) -> Result<bool, NotBoolean> {
-    text.parse().map_err(|_| NotBoolean)
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("must be true or false")]
-struct NotBoolean;
 
 impl IntoParams for Wishes {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {

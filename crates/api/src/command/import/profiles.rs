@@ -1,14 +1,14 @@
-//! What one line says.
+//! Artists with their profiles and sources.
 
-use std::fmt;
+use domain::{
+    ArtistKey, ArtistName, BulkCounts, BulkLoad, NewResearchSource, ProfileRecord, RepositoryError,
+};
 
-use domain::{ArtistName, NewResearchSource, ProfileRecord};
-
+use super::{Counts, Destination, Entry, Loaded, Numbered, OnError, Record};
 use crate::{
     json::{self, InvalidDocument, Members},
     profile_body::StyleProfileBody,
     source_body::SourceBody,
-    violation::Violation,
 };
 
 /// The members that make up a profile; a line without any of them is an artist without one.
@@ -21,20 +21,61 @@ const PROFILE: [&str; 6] = [
     "midi_templates",
 ];
 
-/// How many of a line's violations are told.
-const MOST_TOLD: usize = 5;
+impl Record for ProfileRecord {
+    /// A store would drop the earlier of two lines with its sources, though not if they came in two batches. What a file
+    /// means must not depend on where batches end.
+    type Key = ArtistKey;
 
-/// A line that was understood.
-#[derive(Debug)]
-pub(super) struct Entry {
-    /// What is to be loaded.
-    pub(super) record: ProfileRecord,
-    /// Members that mean nothing here.
-    pub(super) unknown: Vec<String>,
+    fn read(line: &[u8]) -> Result<Entry<Self>, InvalidDocument> {
+        read(line)
+    }
+
+    fn key(&self) -> ArtistKey {
+        self.artist().key().clone()
+    }
+}
+
+impl Destination for &dyn BulkLoad {
+    type Record = ProfileRecord;
+    type Counts = BulkCounts;
+
+    /// Every line that can be read can be loaded.
+    async fn load(
+        &mut self,
+        batch: Vec<Numbered<ProfileRecord>>,
+        _: OnError,
+        counts: &mut BulkCounts,
+    ) -> Result<Loaded, RepositoryError> {
+        let written = batch.len() as u64;
+        let records = batch.into_iter().map(|it| it.record).collect();
+        let BulkCounts { created, replaced, unchanged, sources } =
+            BulkLoad::load(*self, records).await?;
+        counts.created += created;
+        counts.replaced += replaced;
+        counts.unchanged += unchanged;
+        counts.sources += sources;
+        Ok(Loaded { written, refused: Vec::new() })
+    }
+
+    async fn finish(&mut self) -> Result<(), RepositoryError> {
+        BulkLoad::finish(*self).await
+    }
+}
+
+impl Counts for BulkCounts {
+    fn listed(&self) -> Vec<(u64, &'static str)> {
+        let Self { created, replaced, unchanged, sources } = *self;
+        vec![
+            (created, "created"),
+            (replaced, "replaced"),
+            (unchanged, "unchanged"),
+            (sources, "sources added"),
+        ]
+    }
 }
 
 /// Reads one line.
-pub(super) fn read(line: &[u8]) -> Result<Entry, InvalidDocument> {
+fn read(line: &[u8]) -> Result<Entry<ProfileRecord>, InvalidDocument> {
     json::read(line, |node| {
         let mut members = node.members()?;
         let artist = members.required("artist").and_then(|node| {
@@ -68,65 +109,12 @@ fn sources(members: &mut Members<'_>) -> Option<Vec<NewResearchSource>> {
     sources.into_iter().collect()
 }
 
-/// Why a line was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct BadLine {
-    /// Which line, counted from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub reason: Reason,
-}
-
-/// What is wrong with a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// It is longer than [`MAX_LINE_BYTES`](super::MAX_LINE_BYTES).
-    TooLong,
-    /// It is no JSON, or does not describe an artist.
-    Invalid(InvalidDocument),
-}
-
-/// Writes one clause; violations with the JSON pointer to their place.
-impl fmt::Display for Reason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => {
-                write!(formatter, "is longer than {} MiB", super::MAX_LINE_BYTES >> 20)
-            }
-            // The text is one line, so that the reader's own line number says nothing.
-            Self::Invalid(InvalidDocument::Malformed { line: _, column, reason }) => {
-                write!(formatter, "malformed JSON at column {column}: {reason}")
-            }
-            Self::Invalid(InvalidDocument::Violations(violations)) => told(formatter, violations),
-        }
-    }
-}
-
-fn told(formatter: &mut fmt::Formatter<'_>, violations: &[Violation]) -> fmt::Result {
-    for (index, violation) in violations.iter().take(MOST_TOLD).enumerate() {
-        if index != 0 {
-            formatter.write_str("; ")?;
-        }
-        match violation.pointer() {
-            Some(pointer) if !pointer.is_empty() => {
-                write!(formatter, "{pointer}: {}", violation.detail())?;
-            }
-            _ => formatter.write_str(violation.detail())?,
-        }
-    }
-    match violations.len().saturating_sub(MOST_TOLD) {
-        0 => Ok(()),
-        more => write!(formatter, "; and {more} more"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::command::import::Reason;
 
     fn good() -> Value {
         json!({

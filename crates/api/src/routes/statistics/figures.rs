@@ -1,0 +1,138 @@
+//! The figures of generations, as everything that is told about some of them.
+
+use domain::{GenerationStatus, Sums, Times, TokenSums};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::money::Dollars;
+
+/// What some generations took together, and how they ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Figures {
+    sums: Sums,
+    completed: u64,
+    failed: u64,
+    cancelled: u64,
+}
+
+impl Figures {
+    /// Adds what others took, all of which ended the same way.
+    pub(super) fn add(&mut self, status: GenerationStatus, sums: &Sums) {
+        let ended = match status {
+            GenerationStatus::Completed => &mut self.completed,
+            GenerationStatus::Failed => &mut self.failed,
+            GenerationStatus::Cancelled => &mut self.cancelled,
+        };
+        *ended += sums.generations;
+        self.sums.add(sums);
+    }
+
+    /// How many generations there are.
+    pub(super) const fn generations(&self) -> u64 {
+        self.sums.generations
+    }
+
+    /// Whether percentiles are exact.
+    pub(super) const fn has_exact_times(&self) -> bool {
+        self.sums.times.is_exact()
+    }
+}
+
+/// Generations in figures.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GenerationFigures)]
+pub(super) struct FiguresView {
+    /// How many there are, however they ended.
+    pub(super) total_generations: u64,
+    /// How many ended with a result.
+    pub(super) completed: u64,
+    /// How many ended with an error.
+    pub(super) failed: u64,
+    /// How many somebody stopped.
+    pub(super) cancelled: u64,
+    /// Mean time in milliseconds; null without generations.
+    pub(super) avg_generation_time_ms: Option<f64>,
+    /// The time in milliseconds that half of them did not exceed; null without generations.
+    pub(super) p50_generation_time_ms: Option<u32>,
+    /// The time in milliseconds that 95 of 100 did not exceed; null without generations.
+    pub(super) p95_generation_time_ms: Option<u32>,
+    /// The time in milliseconds that 99 of 100 did not exceed; null without generations.
+    pub(super) p99_generation_time_ms: Option<u32>,
+    /// Sum of the known costs in US dollars, exactly.
+    #[schema(value_type = f64)]
+    pub(super) total_cost_usd: Dollars,
+    /// Mean of the known costs in US dollars, to the nano-dollar; null when none is known.
+    #[schema(value_type = Option<f64>)]
+    pub(super) avg_cost_per_generation: Option<Dollars>,
+    /// How many have a known cost.
+    pub(super) priced_generations: u64,
+    /// How many have no known cost.
+    pub(super) unpriced_generations: u64,
+    /// Their tokens, as far as known.
+    pub(super) tokens: TokensView,
+}
+
+impl From<&Figures> for FiguresView {
+    fn from(figures: &Figures) -> Self {
+        let Figures { sums, completed, failed, cancelled } = figures;
+        let percentile = |part: f64| sums.times.percentile(part);
+        Self {
+            total_generations: sums.generations,
+            completed: *completed,
+            failed: *failed,
+            cancelled: *cancelled,
+            avg_generation_time_ms: sums.avg_time_ms(),
+            p50_generation_time_ms: percentile(0.5),
+            p95_generation_time_ms: percentile(0.95),
+            p99_generation_time_ms: percentile(0.99),
+            total_cost_usd: Dollars(sums.cost),
+            avg_cost_per_generation: sums.avg_cost().map(Dollars),
+            priced_generations: sums.priced,
+            unpriced_generations: sums.unpriced(),
+            tokens: sums.tokens.into(),
+        }
+    }
+}
+
+/// Sums of tokens; what is unknown adds nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TokenSums)]
+pub(super) struct TokensView {
+    /// Altogether, as callers counted.
+    pub(super) used: u64,
+    /// Read by models.
+    pub(super) input: u64,
+    /// Written by models.
+    pub(super) output: u64,
+    /// Read from caches of providers.
+    pub(super) cache_read: u64,
+    /// Written to caches of providers.
+    pub(super) cache_write: u64,
+    /// Spent on reasoning that is not part of an answer.
+    pub(super) reasoning: u64,
+}
+
+impl From<TokenSums> for TokensView {
+    fn from(sums: TokenSums) -> Self {
+        let TokenSums { used, input, output, cache_read, cache_write, reasoning } = sums;
+        Self { used, input, output, cache_read, cache_write, reasoning }
+    }
+}
+
+/// What percentiles can be trusted for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Percentiles)]
+pub(super) struct PercentilesView {
+    /// Whether each is exactly the time of a generation.
+    pub(super) exact: bool,
+    /// How far each may be from that time, in parts of it.
+    pub(super) relative_error: f64,
+}
+
+impl PercentilesView {
+    /// Those that are asked to be exact are so unless generations were dropped because of their age.
+    pub(super) fn of<'a>(asked: bool, figures: impl IntoIterator<Item = &'a Figures>) -> Self {
+        let exact = asked && figures.into_iter().all(Figures::has_exact_times);
+        Self { exact, relative_error: if exact { 0.0 } else { Times::RELATIVE_ERROR } }
+    }
+}

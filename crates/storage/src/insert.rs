@@ -1,0 +1,73 @@
+//! Inserting many rows with few statements.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use crate::{error::Failure, store::Backend};
+
+/// Rows of one statement at most.
+const MOST_ROWS: usize = 512;
+
+/// Inserts rows, and returns how many went in. `columns` has as many as each row, `conflict` ends the statement.
+///
+/// Statements have a power of two of rows, so that few different ones are prepared on each connection.
+pub(crate) async fn insert(
+    database: &impl ConnectionTrait,
+    backend: Backend,
+    (table, columns, conflict): (&str, &str, &str),
+    rows: Vec<impl IntoIterator<Item = Value>>,
+) -> Result<u64, Failure> {
+    let width = columns.split(',').count();
+    let most = (most_values(backend) / width).min(MOST_ROWS);
+    let mut inserted = 0;
+    let mut rows = rows.into_iter();
+    while rows.len() != 0 {
+        let count = power_of_two(rows.len().min(most));
+        let sql = format!(
+            "INSERT INTO {table} ({columns}) VALUES {} {conflict}",
+            placeholders(count, width)
+        );
+        let values: Vec<Value> = rows.by_ref().take(count).flatten().collect();
+        let statement =
+            Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+        inserted += database.execute_raw(statement).await?.rows_affected();
+    }
+    Ok(inserted)
+}
+
+/// How many values a statement binds at most.
+pub(crate) const fn most_values(backend: Backend) -> usize {
+    match backend {
+        Backend::Postgres => 65_535,
+        Backend::Sqlite => 32_766,
+    }
+}
+
+/// The largest power of two that is not above a number.
+pub(crate) const fn power_of_two(number: usize) -> usize {
+    if number == 0 { 0 } else { 1 << number.ilog2() }
+}
+
+/// Such as `($1,$2),($3,$4)` for two rows of two columns.
+pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let columns: Vec<String> =
+            (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", columns.join(","))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_has_a_place() {
+        assert_eq!(placeholders(2, 3), "($1,$2,$3),($4,$5,$6)");
+    }
+
+    #[test]
+    fn statements_have_a_power_of_two_of_rows() {
+        assert_eq!([0, 1, 2, 3, 511, 512].map(power_of_two), [0, 1, 2, 2, 256, 512]);
+    }
+}

@@ -1,0 +1,88 @@
+//! Sums over generations, kept in step with them.
+//!
+//! Recording adds to sums that are *pending*, in the same transaction and in rows of its own, so that writers never wait
+//! for each other. *Folding* moves pending sums into those over quarters, hours, days and months; one folds at a time.
+
+mod cell;
+mod fold;
+mod keys;
+mod pending;
+mod read;
+mod rebuild;
+mod recount;
+mod retire;
+mod verify;
+mod width;
+
+use async_trait::async_trait;
+use domain::{GenerationRollups, RepositoryError, RollupReading, RollupSnapshot};
+
+use crate::store::Store;
+
+pub(crate) use self::{pending::Pending, read::total_of_artist, width::Width};
+pub use self::{
+    retire::Retired,
+    verify::{Difference, Drift},
+};
+
+/// [`GenerationRollups`] in the database.
+#[derive(Debug, Clone)]
+pub(crate) struct SeaGenerationRollups(pub(crate) Store);
+
+#[async_trait]
+impl GenerationRollups for SeaGenerationRollups {
+    async fn read(&self, reading: &RollupReading) -> Result<RollupSnapshot, RepositoryError> {
+        self.0.retry(|| read::read(&self.0, reading)).await
+    }
+
+    async fn fold(&self) -> Result<u64, RepositoryError> {
+        self.0.retry(|| fold::fold(&self.0)).await
+    }
+}
+
+/// The accounts of a store, for whoever looks after them.
+#[derive(Debug, Clone)]
+pub struct Accounts(pub(crate) Store);
+
+impl Accounts {
+    /// Sums all generations up again, and compares that with every sum that is kept.
+    ///
+    /// `progress` is told how many generations were looked at.
+    pub async fn verify(
+        &self,
+        progress: impl Fn(u64) + Send + Sync,
+    ) -> Result<Drift, RepositoryError> {
+        self.0.retry(|| verify::verify(&self.0, &progress)).await
+    }
+
+    /// Makes every sum anew from the generations, month by month. Others go on recording and reading meanwhile; on SQLite
+    /// writers wait for a month at a time.
+    ///
+    /// `progress` is told how many generations were looked at.
+    pub async fn rebuild(
+        &self,
+        progress: impl Fn(u64) + Send + Sync,
+    ) -> Result<(), RepositoryError> {
+        rebuild::rebuild(&self.0, &progress).await
+    }
+
+    /// Drops the generations of all UTC months that ended before a point in time. What they took stays in every sum.
+    pub async fn retire(&self, before: domain::Timestamp) -> Result<Retired, RepositoryError> {
+        retire::retire(&self.0, before).await
+    }
+
+    /// Makes room for generations of this month and the three that follow. Does nothing on SQLite.
+    pub async fn prepare_months(&self) -> Result<(), RepositoryError> {
+        self.0
+            .retry(|| async {
+                let mut month = self.0.now().unix_micros();
+                let mut months = Vec::new();
+                for _ in 0..4 {
+                    months.push(month);
+                    month = Width::Month.end(month);
+                }
+                self.0.partitions().ensure(&self.0, months).await
+            })
+            .await
+    }
+}

@@ -1,0 +1,116 @@
+//! Making every sum anew.
+
+use std::collections::HashMap;
+
+use domain::{RepositoryError, Sums};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, prelude::Uuid};
+
+use super::{
+    Width,
+    cell::{CELL, Cell, get},
+    fold::{Others, advance, lock},
+    keys::{self, ArtistKey, RollupKey},
+    pending::read_artist,
+    verify::{Recount, between, next_month, recount},
+};
+use crate::{error::Failure, store::Store};
+
+pub(super) async fn rebuild(
+    store: &Store,
+    progress: &(impl Fn(u64) + Send + Sync),
+) -> Result<(), RepositoryError> {
+    let mut done = 0;
+    let mut from = i64::MIN;
+    while let Some((month, generations)) = store.retry(|| rebuild_month(store, from)).await? {
+        from = Width::Month.end(month);
+        done += generations;
+        progress(done);
+    }
+    store.retry(|| rebuild_ever(store)).await
+}
+
+/// Sums up the first month from a point in time; returns which it was, and how many generations it has.
+///
+/// A generation and what is pending of it become visible together, so each is either summed up here, and then what is
+/// pending of it is taken away, or folded later.
+async fn rebuild_month(store: &Store, from: i64) -> Result<Option<(i64, u64)>, Failure> {
+    let _writer = store.writer().await?;
+    let transaction = store.begin_as_of_one_moment().await?;
+    let backend = store.backend();
+    begin_anew(store, &transaction).await?;
+    let Some(month) = next_month(&transaction, backend, from).await? else {
+        return Ok(None);
+    };
+    let stretch = (month, Width::Month.end(month) - 1);
+    for table in [
+        "generation_rollup_pending",
+        "generation_artist_pending",
+        "generation_rollups",
+        "generation_artist_rollups",
+    ] {
+        // The sums over all time are made last.
+        let kept = if table == "generation_artist_rollups" { " AND width = 4" } else { "" };
+        let sql = format!("DELETE FROM {table} WHERE starts_at BETWEEN $1 AND $2{kept}");
+        transaction.execute_raw(between(&transaction, backend, sql, stretch)?).await?;
+    }
+
+    let Recount { generations, quarters, artists } =
+        recount(&transaction, backend, stretch).await?;
+    let mut sums: HashMap<RollupKey, Sums> = HashMap::new();
+    for ((starts_at, kind), quarter) in quarters {
+        for width in Width::OF_ALL {
+            let starts_at = width.floor(starts_at);
+            sums.entry(RollupKey { width, starts_at, kind: kind.clone() })
+                .or_default()
+                .add(&quarter);
+        }
+    }
+    keys::put(&transaction, backend, sums).await?;
+    let artists = artists.into_iter().map(|((artist, kind), sums)| {
+        (ArtistKey { artist, width: Width::Month, starts_at: month, kind }, sums)
+    });
+    keys::put(&transaction, backend, artists.collect()).await?;
+    transaction.commit().await?;
+    Ok(Some((month, generations)))
+}
+
+/// Sums up the months of each artist.
+async fn rebuild_ever(store: &Store) -> Result<(), Failure> {
+    let _writer = store.writer().await?;
+    let transaction = store.begin_as_of_one_moment().await?;
+    begin_anew(store, &transaction).await?;
+    let sql = format!("SELECT artist_id, {CELL} FROM generation_artist_rollups WHERE width = 4");
+    let statement = Statement::from_string(transaction.get_database_backend(), sql);
+    let mut ever: HashMap<ArtistKey, Sums> = HashMap::new();
+    for row in transaction.query_all_raw(statement).await? {
+        let artist = read_artist(get::<Uuid>(&row, 0)?);
+        let Cell { starts_at: _, kind, sums } = Cell::read(&row, 1)?;
+        let key = ArtistKey { artist, width: Width::Ever, starts_at: 0, kind };
+        ever.entry(key).or_default().add(&sums);
+    }
+    transaction.execute_unprepared("DELETE FROM generation_artist_rollups WHERE width = 5").await?;
+    keys::put(&transaction, store.backend(), ever).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Sees to it that nobody folds meanwhile, and that nobody goes on with sums as of an earlier fold.
+async fn begin_anew(store: &Store, transaction: &DatabaseTransaction) -> Result<(), Failure> {
+    let Some(state) = lock(store, transaction, Others::AreWaitedFor).await? else {
+        return Err(Failure::corrupt(NoState));
+    };
+    transaction.execute_unprepared("DELETE FROM generation_rollup_log").await?;
+    let position = state.next(store);
+    advance(transaction, position).await?;
+    let statement = Statement::from_sql_and_values(
+        transaction.get_database_backend(),
+        "UPDATE generation_rollup_state SET trimmed = $1 WHERE id = 1",
+        [position.into()],
+    );
+    transaction.execute_raw(statement).await?;
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the row is missing that says where folds stand")]
+struct NoState;

@@ -1,0 +1,188 @@
+//! Summing up generations one by one.
+
+use std::collections::HashMap;
+
+use domain::{ArtistId, GenerationKind, Money, Sums, Times, TokenSums};
+use futures::TryStreamExt;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, QueryResult, Statement, StreamTrait, Value, prelude::Uuid,
+};
+
+use super::{
+    cell::{CELL, Cell, get, read_kind},
+    pending::{read_artist, stored_artist},
+    read::Found,
+};
+use crate::{entity::StoredTime, error::Failure, store::Backend};
+
+/// Costs are summed as whole dollars and the rest, so that no sum leaves 64 bits.
+const NANOS_PER_DOLLAR: i128 = 1_000_000_000;
+
+/// Which generations are summed up, and what is told apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) artist: Option<ArtistId>,
+    pub(super) by_artist: bool,
+    pub(super) exact_times: bool,
+}
+
+/// Adds what was recorded from a point in time to just before another, in microseconds after 1970.
+///
+/// What was dropped because of its age counts where its quarter begins.
+pub(super) async fn count(
+    database: &impl ConnectionTrait,
+    backend: Backend,
+    wanted: Wanted,
+    (from, to): (i64, i64),
+    found: &mut Found,
+) -> Result<(), Failure> {
+    if to <= from {
+        return Ok(());
+    }
+    let mut values: Vec<Value> = vec![
+        StoredTime::at_micros(backend, from)?.into(),
+        StoredTime::at_micros(backend, to - 1)?.into(),
+    ];
+    let mut condition = "";
+    if let Some(artist) = wanted.artist {
+        condition = " AND artist_id = $3";
+        values.push(stored_artist(Some(artist)).into());
+    }
+    let artist = if wanted.by_artist { "artist_id" } else { "CAST(NULL AS uuid)" };
+    let sum = |column: &str| format!("CAST(coalesce(sum({column}), 0) AS bigint)");
+    // The database adds up those of one time: percentiles need nothing else of each.
+    let sql = format!(
+        "SELECT {artist}, provider_used, coalesce(model, ''), status, generation_time_ms,
+          CAST(count(*) AS bigint), CAST(count(cost) AS bigint), {}, {}, {}, {}, {}, {}, {}, {}
+         FROM generation_history WHERE created_at BETWEEN $1 AND $2{condition}
+         GROUP BY 1, 2, 3, 4, 5",
+        sum("cost / 1000000000"),
+        sum("cost % 1000000000"),
+        sum("tokens_used"),
+        sum("input_tokens"),
+        sum("output_tokens"),
+        sum("cache_read_tokens"),
+        sum("cache_write_tokens"),
+        sum("reasoning_tokens"),
+    );
+    let statement =
+        Statement::from_sql_and_values(database.get_database_backend(), sql, values.clone());
+    let mut times: HashMap<(Option<ArtistId>, GenerationKind), Vec<(u32, u64)>> = HashMap::new();
+    for row in database.query_all_raw(statement).await? {
+        let artist = get::<Option<Uuid>>(&row, 0)?.map(ArtistId::from_uuid);
+        let kind = read_kind(
+            &get::<String>(&row, 1)?,
+            &get::<String>(&row, 2)?,
+            &get::<String>(&row, 3)?,
+        )?;
+        let time_ms = u32::try_from(get::<i64>(&row, 4)?).map_err(Failure::corrupt)?;
+        let sums = grouped(&row, time_ms)?;
+        times.entry((artist, kind.clone())).or_default().push((time_ms, sums.generations));
+        found.entry((artist, kind)).or_default().add(&sums);
+    }
+    for (key, times) in times {
+        let times = if wanted.exact_times { Times::exact(times) } else { Times::by_class(times) };
+        found.entry(key).or_default().times.add(&times);
+    }
+
+    let sql = format!(
+        "SELECT artist_id, {CELL} FROM retired_generations WHERE starts_at BETWEEN $1 AND $2{condition}"
+    );
+    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+    for row in database.query_all_raw(statement).await? {
+        let artist = read_artist(get::<Uuid>(&row, 0)?).filter(|_| wanted.by_artist);
+        let Cell { starts_at: _, kind, sums } = Cell::read(&row, 1)?;
+        found.entry((artist, kind)).or_default().add(&sums);
+    }
+    Ok(())
+}
+
+/// What generations of one time took; the times themselves are added later, all at once.
+fn grouped(row: &QueryResult, time_ms: u32) -> Result<Sums, Failure> {
+    let whole = |column: usize| u64::try_from(get::<i64>(row, column)?).map_err(Failure::corrupt);
+    let generations = whole(5)?;
+    let nanos =
+        i128::from(get::<i64>(row, 7)?) * NANOS_PER_DOLLAR + i128::from(get::<i64>(row, 8)?);
+    Ok(Sums {
+        generations,
+        time_ms: u64::from(time_ms) * generations,
+        times: Times::default(),
+        priced: whole(6)?,
+        cost: Money::from_nanos(nanos),
+        tokens: TokenSums {
+            used: whole(9)?,
+            input: whole(10)?,
+            output: whole(11)?,
+            cache_read: whole(12)?,
+            cache_write: whole(13)?,
+            reasoning: whole(14)?,
+        },
+    })
+}
+
+/// A generation as far as sums need it.
+pub(super) struct Entry {
+    pub(super) artist: Option<ArtistId>,
+    /// In microseconds after 1970.
+    pub(super) created_at: i64,
+    pub(super) kind: GenerationKind,
+    pub(super) sums: Sums,
+}
+
+/// Calls `take` with each generation that was made from a point in time to another, both included.
+pub(super) async fn each_entry(
+    database: &DatabaseTransaction,
+    backend: Backend,
+    (first, last): (i64, i64),
+    mut take: impl FnMut(Entry),
+) -> Result<u64, Failure> {
+    let sql = "
+        SELECT artist_id, created_at, provider_used, coalesce(model, ''), status, generation_time_ms, cost,
+         tokens_used, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens
+        FROM generation_history WHERE created_at BETWEEN $1 AND $2";
+    let values: [Value; 2] = [
+        StoredTime::at_micros(backend, first)?.into(),
+        StoredTime::at_micros(backend, last)?.into(),
+    ];
+    let statement = Statement::from_sql_and_values(
+        ConnectionTrait::get_database_backend(database),
+        sql,
+        values,
+    );
+    let mut rows = database.stream_raw(statement).await?;
+    let mut count = 0;
+    while let Some(row) = rows.try_next().await? {
+        take(entry(&row)?);
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn entry(row: &QueryResult) -> Result<Entry, Failure> {
+    let known = |column: usize| {
+        let stored: Option<i64> = get(row, column)?;
+        stored.map_or(Ok(0), |number| u64::try_from(number).map_err(Failure::corrupt))
+    };
+    let time_ms = u32::try_from(get::<i64>(row, 5)?).map_err(Failure::corrupt)?;
+    let cost: Option<i64> = get(row, 6)?;
+    Ok(Entry {
+        artist: get::<Option<Uuid>>(row, 0)?.map(ArtistId::from_uuid),
+        created_at: get::<StoredTime>(row, 1)?.unix_micros(),
+        kind: read_kind(&get::<String>(row, 2)?, &get::<String>(row, 3)?, &get::<String>(row, 4)?)?,
+        sums: Sums {
+            generations: 1,
+            time_ms: time_ms.into(),
+            times: Times::of(time_ms),
+            priced: cost.is_some().into(),
+            cost: Money::from_nanos(cost.unwrap_or(0).into()),
+            tokens: TokenSums {
+                used: known(7)?,
+                input: known(8)?,
+                output: known(9)?,
+                cache_read: known(10)?,
+                cache_write: known(11)?,
+                reasoning: known(12)?,
+            },
+        },
+    })
+}

@@ -1,0 +1,3 @@
+//! What tests and benches share with the developer tasks.
+
+pub mod synthetic_history;
