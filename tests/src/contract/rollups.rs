@@ -25,8 +25,8 @@ const ARTISTS: [&str; 3] = ["J Dilla", "Questlove", "坂本龍一"];
 fn entries(count: usize, days: i64) -> anyhow::Result<Vec<NewGeneration>> {
     (0..count)
         .map(|n| {
-            let mut entry =
-                given::generation(["openai", "google", "template"][fastrand::usize(..3)])?;
+            let provider = fastrand::choice(["openai", "google", "template"]).context("provider")?;
+            let mut entry = given::generation(provider)?;
             let within = match n {
                 0 => 0,
                 1 => days * DAY - 1,

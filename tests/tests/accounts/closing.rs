@@ -89,6 +89,7 @@ async fn sums(
         violations.push(Rule::NothingIsLost.broken(format!("acknowledged, not there: {lost:?}")));
     }
     let times = times(stored.iter().map(|it| &it.details))?;
+    let artists = lock(&books.artists).clone();
     for instance in &world.instances {
         // The one is made of sums, the other of entries.
         for (target, off) in [("/api/v1/stats", 1.0 / 64.0), ("/api/v1/stats?exact=true", 0.0)] {
@@ -103,8 +104,8 @@ async fn sums(
             }
             violations.extend(inexact(target, &differences));
         }
-        for artist in lock(&books.artists).clone() {
-            let own = stored.iter().filter(|it| it.artist.as_ref() == Some(&artist));
+        for artist in &artists {
+            let own = stored.iter().filter(|it| it.artist.as_ref() == Some(artist));
             let target = format!("/api/v1/stats?artist={}", http::encoded(artist.as_str()));
             let answer = answered(instance, Request::get(&target)).await?;
             let differences =

@@ -15,6 +15,7 @@ use crate::{error::Failure, store::Backend};
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "generation_history")]
+#[expect(clippy::struct_field_names, reason = "a column is called like the ORM's rows")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,

@@ -168,16 +168,17 @@ async fn read_months(
 ) -> Result<(), Failure> {
     let width = if months.is_some() { Width::Month } else { Width::Ever };
     let mut values: Vec<Value> = vec![width.stored().into()];
-    let mut conditions = String::new();
+    let mut conditions = Vec::new();
     if let Some((first, last)) = months {
-        conditions.push_str(" AND starts_at BETWEEN $2 AND $3");
+        conditions.push(" AND starts_at BETWEEN $2 AND $3".to_owned());
         values.push(StoredTime::at_micros(backend, first)?.into());
         values.push(StoredTime::at_micros(backend, last)?.into());
     }
     if let Some(artist) = wanted.artist {
         values.push(stored_artist(Some(artist)).into());
-        conditions.push_str(&format!(" AND artist_id = ${}", values.len()));
+        conditions.push(format!(" AND artist_id = ${}", values.len()));
     }
+    let conditions = conditions.concat();
     let sql = format!(
         "SELECT artist_id, {CELL} FROM generation_artist_rollups WHERE width = $1{conditions}
          UNION ALL

@@ -67,7 +67,7 @@ pub(super) async fn count(
     );
     let statement =
         Statement::from_sql_and_values(database.get_database_backend(), sql, values.clone());
-    let mut times: HashMap<(Option<ArtistId>, GenerationKind), Vec<(u32, u64)>> = HashMap::new();
+    let mut times: HashMap<_, Vec<(u32, u64)>> = HashMap::new();
     for row in database.query_all_raw(statement).await? {
         let artist = get::<Option<Uuid>>(&row, 0)?.map(ArtistId::from_uuid);
         let kind = read_kind(
