@@ -1,5 +1,7 @@
 //! Open-ended JSON that belongs to the caller and is handed back as it came.
 
+use std::fmt;
+
 use serde_json::{Map, Number, Value};
 
 /// How deep arrays and objects may nest.
@@ -17,6 +19,14 @@ impl JsonObject {
     #[must_use]
     pub const fn members(&self) -> &Map<String, Value> {
         &self.0
+    }
+}
+
+/// Writes JSON.
+impl fmt::Display for JsonObject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(&self.0).map_err(|_| fmt::Error)?;
+        formatter.write_str(&text)
     }
 }
 

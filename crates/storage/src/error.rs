@@ -33,6 +33,11 @@ impl Failure {
         matches!(self, Self::Database(error) if matches!(nature(error), Nature::ConnectionLost | Nature::Deadlock))
     }
 
+    /// Whether a key is taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self, Self::Database(error) if nature(error) == Nature::Conflict)
+    }
+
     /// Whether a row found no partition that it belongs to.
     pub(crate) fn lacks_partition(&self) -> bool {
         // check_violation, but of no constraint that has a name

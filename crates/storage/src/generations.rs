@@ -50,7 +50,10 @@ impl Generations for SeaGenerations {
 
     async fn find(&self, id: GenerationId) -> Result<Option<Generation>, RepositoryError> {
         self.0
-            .retry(|| async { Ok(read(&self.0, self.0.database(), &[id]).await?.remove(&id)) })
+            .retry(|| async {
+                let found = read(&self.0, self.0.database(), &[id]).await?.remove(&id);
+                Ok(found.map(|it| it.generation))
+            })
             .await
     }
 
@@ -157,15 +160,23 @@ fn position() -> Expr {
     Expr::tuple([Expr::col((Entity, Column::CreatedAt)), Expr::col((Entity, Column::Id))])
 }
 
+/// A generation that is recorded.
+#[derive(Clone)]
+struct Recorded {
+    generation: Generation,
+    /// Whether it was recorded without an artist; otherwise an artist that it does not have was removed since.
+    is_nobodys: bool,
+}
+
 /// The generations that are recorded under some identities.
 async fn read(
     store: &Store,
     database: &impl ConnectionTrait,
     ids: &[GenerationId],
-) -> Result<HashMap<GenerationId, Generation>, Failure> {
+) -> Result<HashMap<GenerationId, Recorded>, Failure> {
     let mut found = HashMap::with_capacity(ids.len());
     for some in ids.chunks(IDS_PER_STATEMENT) {
-        let uuids = some.iter().map(|id| id.as_uuid());
+        let uuids = padded(some).map(|id| id.as_uuid());
         let query = match store.backend() {
             // Where the row lies is known by its time.
             Backend::Postgres => {
@@ -174,8 +185,18 @@ async fn read(
             Backend::Sqlite => Entity::find().filter(Column::Id.is_in(uuids)),
         };
         for (row, artist) in query.find_also_related(artist::Entity).all(database).await? {
-            found.insert(GenerationId::from_uuid(row.id), generation::generation(row, artist)?);
+            let id = GenerationId::from_uuid(row.id);
+            let is_nobodys = row.artist_id.is_none();
+            let generation = generation::generation(row, artist)?;
+            found.insert(id, Recorded { generation, is_nobodys });
         }
     }
     Ok(found)
+}
+
+/// The same keys, the last of them repeated until there is a power of two of them: so that few different statements are
+/// prepared on each connection.
+fn padded<T>(keys: &[T]) -> impl Iterator<Item = &T> {
+    let missing = keys.len().next_power_of_two() - keys.len();
+    keys.iter().chain(keys.last().into_iter().cycle().take(missing))
 }

@@ -24,7 +24,7 @@ pub(crate) async fn insert(
         let count = power_of_two(rows.len().min(most));
         let sql = format!(
             "INSERT INTO {table} ({columns}) VALUES {} {conflict}",
-            placeholders(count, width)
+            placeholders(backend, count, width)
         );
         let values: Vec<Value> = rows.by_ref().take(count).flatten().collect();
         let statement =
@@ -48,13 +48,24 @@ pub(crate) const fn power_of_two(number: usize) -> usize {
 }
 
 /// Such as `($1,$2),($3,$4)` for two rows of two columns.
-pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let columns: Vec<String> =
-            (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", columns.join(","))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(",")
+///
+/// SQLite looks up the name of each parameter among all of them, so there they have none.
+pub(crate) fn placeholders(backend: Backend, rows: usize, columns: usize) -> String {
+    let mut text = String::with_capacity(rows * columns * 3);
+    for row in 0..rows {
+        for column in 1..=columns {
+            text.push(if column == 1 { '(' } else { ',' });
+            match backend {
+                Backend::Postgres => {
+                    text.push('$');
+                    text.push_str(&(row * columns + column).to_string());
+                }
+                Backend::Sqlite => text.push('?'),
+            }
+        }
+        text.push_str(if row + 1 == rows { ")" } else { ")," });
+    }
+    text
 }
 
 #[cfg(test)]
@@ -63,7 +74,8 @@ mod tests {
 
     #[test]
     fn every_value_has_a_place() {
-        assert_eq!(placeholders(2, 3), "($1,$2,$3),($4,$5,$6)");
+        assert_eq!(placeholders(Backend::Postgres, 2, 3), "($1,$2,$3),($4,$5,$6)");
+        assert_eq!(placeholders(Backend::Sqlite, 2, 3), "(?,?,?),(?,?,?)");
     }
 
     #[test]

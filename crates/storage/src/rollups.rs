@@ -17,9 +17,17 @@ mod width;
 use async_trait::async_trait;
 use domain::{GenerationRollups, RepositoryError, RollupReading, RollupSnapshot};
 
-use crate::store::Store;
+use crate::{error::Failure, store::Store};
 
-pub(crate) use self::{pending::Pending, read::total_of_artist, width::Width};
+#[cfg(feature = "sqlite")]
+pub(crate) use self::cell::CELL;
+#[cfg(feature = "postgres")]
+pub(crate) use self::cell::Cell;
+pub(crate) use self::{
+    pending::{Pending, stored_artist},
+    read::total_of_artist,
+    width::Width,
+};
 pub use self::{
     retire::Retired,
     verify::{Difference, Drift},
@@ -32,7 +40,11 @@ pub(crate) struct SeaGenerationRollups(pub(crate) Store);
 #[async_trait]
 impl GenerationRollups for SeaGenerationRollups {
     async fn read(&self, reading: &RollupReading) -> Result<RollupSnapshot, RepositoryError> {
-        self.0.retry(|| read::read(&self.0, reading)).await
+        let limit = self.0.limits().statement_timeout;
+        // Each statement has this limit; a question of many statements has it too.
+        tokio::time::timeout(limit, self.0.retry(|| read::read(&self.0, reading)))
+            .await
+            .unwrap_or_else(|elapsed| Err(Failure::unavailable(elapsed).into()))
     }
 
     async fn fold(&self) -> Result<u64, RepositoryError> {

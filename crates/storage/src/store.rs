@@ -14,7 +14,10 @@ use sea_orm::{
     IsolationLevel, PaginatorTrait, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait,
 };
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit, watch},
+};
 
 pub(crate) use versioned_transaction::VersionedTransaction;
 
@@ -70,6 +73,7 @@ struct Shared {
     recordings: watch::Sender<()>,
     group_commit: GroupCommit,
     partitions: Partitions,
+    runtime: Option<Handle>,
     #[cfg(feature = "postgres")]
     searched_index: Remembered,
     clock: Arc<dyn Clock>,
@@ -98,6 +102,7 @@ impl Store {
                 recordings: watch::Sender::new(()),
                 group_commit: GroupCommit::default(),
                 partitions: Partitions::default(),
+                runtime: Handle::try_current().ok(),
                 #[cfg(feature = "postgres")]
                 searched_index: Remembered::default(),
                 clock,
@@ -263,6 +268,14 @@ impl Store {
         &self.shared.group_commit
     }
 
+    /// Runs a task where the store was opened: whoever calls later may be a worker whose own runtime ends first.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match &self.shared.runtime {
+            Some(runtime) => drop(runtime.spawn(task)),
+            None => drop(tokio::spawn(task)),
+        }
+    }
+
     pub(crate) fn partitions(&self) -> &Partitions {
         &self.shared.partitions
     }
@@ -285,31 +298,54 @@ impl Store {
         Ok(self.database().begin_with_options(options).await?)
     }
 
-    /// Begins a transaction that reads, all of it as of one moment.
+    /// Begins a transaction that reads the account, all of it as of one moment.
+    ///
+    /// From before that moment to the end of the transaction no month is dropped: its table would be gone at once, and
+    /// what is kept of it not be seen.
     pub(crate) async fn begin_reading(&self) -> Result<DatabaseTransaction, Failure> {
-        let options = match self.backend() {
-            Backend::Postgres => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..TransactionOptions::default()
-            },
-            // It is as of one moment from its first statement on.
-            Backend::Sqlite => TransactionOptions::default(),
-        };
-        Ok(self.database().begin_with_options(options).await?)
+        let lock = "LOCK TABLE ONLY generation_history IN ACCESS SHARE MODE";
+        self.begin_as_of_one_moment(AccessMode::ReadOnly, lock).await
     }
 
-    /// Begins a transaction that writes, and reads all of it as of one moment.
-    pub(crate) async fn begin_as_of_one_moment(&self) -> Result<DatabaseTransaction, Failure> {
-        match self.backend() {
-            Backend::Postgres => {
+    /// Begins a transaction that makes sums anew from entries as of one moment. Nobody folds meanwhile, and no month is
+    /// dropped.
+    pub(crate) async fn begin_summing_up(&self) -> Result<DatabaseTransaction, Failure> {
+        let lock = "LOCK TABLE ONLY generation_history IN ACCESS SHARE MODE;
+            LOCK TABLE generation_rollup_state IN EXCLUSIVE MODE";
+        self.begin_as_of_one_moment(AccessMode::ReadWrite, lock).await
+    }
+
+    /// Lets the statements of a transaction take as long as they take: the limit is meant for requests.
+    pub(crate) async fn take_time(&self, transaction: &DatabaseTransaction) -> Result<(), Failure> {
+        if self.backend() == Backend::Postgres {
+            transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction that takes locks, and then sees everything as of one moment.
+    async fn begin_as_of_one_moment(
+        &self,
+        access: AccessMode,
+        lock: &str,
+    ) -> Result<DatabaseTransaction, Failure> {
+        match (self.backend(), access) {
+            (Backend::Postgres, _) => {
                 let options = TransactionOptions {
                     isolation_level: Some(IsolationLevel::RepeatableRead),
+                    access_mode: Some(access),
                     ..TransactionOptions::default()
                 };
-                Ok(self.database().begin_with_options(options).await?)
+                let transaction = self.database().begin_with_options(options).await?;
+                // The moment is that of the first statement that reads; locking is none.
+                transaction.execute_unprepared(lock).await?;
+                Ok(transaction)
             }
-            Backend::Sqlite => self.begin().await,
+            (Backend::Sqlite, AccessMode::ReadWrite) => self.begin().await,
+            // It is as of one moment from its first statement on.
+            (Backend::Sqlite, AccessMode::ReadOnly) => {
+                Ok(self.database().begin_with_options(TransactionOptions::default()).await?)
+            }
         }
     }
 

@@ -107,7 +107,7 @@ BEGIN
     IF to_regclass(%history% || suffix) IS NOT NULL THEN
         RETURN false;
     END IF;
-    LOCK TABLE generation_history IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE ONLY generation_history IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(%history% || suffix) IS NOT NULL THEN
         RETURN false;
     END IF;
@@ -135,7 +135,7 @@ BEGIN
     IF at < '0001-01-01 00:00:00+00' OR at >= '10000-01-01 00:00:00+00' THEN
         RETURN false;
     END IF;
-    LOCK TABLE generation_history IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE ONLY generation_history IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(%history% || suffix) IS NULL THEN
         RETURN false;
     END IF;
@@ -163,7 +163,7 @@ BEGIN
     IF at < '0001-01-01 00:00:00+00' OR at >= '10000-01-01 00:00:00+00' THEN
         RETURN false;
     END IF;
-    LOCK TABLE generation_history IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE ONLY generation_history IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(%history% || suffix) IS NULL THEN
         RETURN false;
     END IF;

@@ -14,6 +14,7 @@ mod recording;
 mod server;
 mod statistics;
 
+use domain::{Clock as _, SystemClock};
 use groovebase_tests::fixture::{Fixture, Postgres, Sqlite};
 use storage::Backend;
 use time::OffsetDateTime;
@@ -50,7 +51,7 @@ async fn run<F: Fixture>(name: &str, sizes: &[u64]) -> anyhow::Result<()> {
             rows,
             artists: 10_000,
             months: 12,
-            until: OffsetDateTime::now_utc().date(),
+            until: OffsetDateTime::from(SystemClock.now()).date(),
             seed: 1,
         };
         let history = SyntheticHistory::new(settings)?;

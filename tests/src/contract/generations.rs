@@ -72,7 +72,13 @@ pub async fn repeating_counts_nothing_twice(fixture: &impl Fixture) -> anyhow::R
     moved.created_at = Some("2001-01-01T00:00:00Z".parse()?);
     let elsewhere = generations.record(vec![moved.clone()]).await;
 
+    artist(fixture, "J Dilla").await?;
+    let mut owned = twin.clone();
+    owned.artist = Some(given::name("J Dilla")?);
+    let owned = generations.record(vec![owned]).await;
+
     ensure!(again.first() == first.first(), "{again:?}");
+    ensure!(matches!(owned, Err(RepositoryError::TakenGeneration(_))), "{owned:?}");
     ensure!(matches!(twice.as_slice(), [one, two] if one == two && one.id == twin.id), "{twice:?}");
     let taken = |id| move |error: &RepositoryError| matches!(error, RepositoryError::TakenGeneration(it) if *it == id);
     ensure!(refused.as_ref().is_err_and(taken(moved.id)), "{refused:?}");

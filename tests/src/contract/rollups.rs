@@ -25,7 +25,8 @@ const ARTISTS: [&str; 3] = ["J Dilla", "Questlove", "坂本龍一"];
 fn entries(count: usize, days: i64) -> anyhow::Result<Vec<NewGeneration>> {
     (0..count)
         .map(|n| {
-            let provider = fastrand::choice(["openai", "google", "template"]).context("provider")?;
+            let provider =
+                fastrand::choice(["openai", "google", "template"]).context("provider")?;
             let mut entry = given::generation(provider)?;
             let within = match n {
                 0 => 0,
@@ -579,4 +580,111 @@ pub async fn retiring_beside_recording_is_exact(fixture: &impl Fixture) -> anyho
     );
     ensure_no_drift(store, 0).await?;
     Ok(())
+}
+
+/// Whoever asks, checks or makes sums anew while months are dropped finds all of what they were.
+pub async fn nothing_is_missing_while_months_go(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let all = record(store, 240, 200).await?;
+    fold_all(store).await?;
+    let expected = expected(&all, |entry| Some(entry.details.kind()));
+    let dropping = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for day in (0..220).step_by(5) {
+                store.accounts().retire(Timestamp::from_unix_micros(START + day * DAY)?).await?;
+                tokio::task::yield_now().await;
+            }
+            anyhow::Ok(())
+        }
+    });
+    let checking = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let mut rounds = 0;
+            while rounds < 12 {
+                let drift = store.accounts().verify(|_| ()).await?;
+                ensure!(drift.different == 0, "{drift:#?}");
+                store.accounts().rebuild(|_| ()).await?;
+                rounds += 1;
+            }
+            anyhow::Ok(())
+        }
+    });
+    let entries = |by_artist, exact_times| EntriesReading {
+        range: range(START, START + 201 * DAY),
+        artist: None,
+        by_artist,
+        exact_times,
+    };
+    let reading = RollupReading {
+        entries: vec![entries(false, false), entries(true, false), entries(false, true)],
+        ..RollupReading::default()
+    };
+
+    while !(dropping.is_finished() && checking.is_finished()) {
+        let snapshot = store.generation_rollups().read(&reading).await?;
+        for found in &snapshot.entries {
+            let generations: u64 = found.iter().map(|it| it.sums.generations).sum();
+            ensure!(generations == 240, "{generations}");
+        }
+    }
+    dropping.await??;
+    checking.await??;
+
+    ensure!(account::sums_by_kind(store).await? == expected);
+    ensure!(store.generations().page(TimeRange::ALL, None, Limit::LARGEST).await?.items.is_empty());
+    Ok(())
+}
+
+/// What an artist has is right at any moment, also when it is recorded but not folded.
+pub async fn an_artists_total_is_right_while_sums_are_made_anew(
+    fixture: &impl Fixture,
+) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let all = record(store, 90, 150).await?;
+    let dilla = store.artists().find(&given::key("J Dilla")?).await?.context("artist")?;
+    let total = all
+        .iter()
+        .filter(|it| it.artist.as_ref().is_some_and(|name| name.as_str() == "J Dilla"))
+        .count() as u64;
+    let rebuilding = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for _ in 0..3 {
+                store.accounts().rebuild(|_| ()).await?;
+            }
+            anyhow::Ok(())
+        }
+    });
+
+    while !rebuilding.is_finished() {
+        let filter = domain::HistoryFilter::default();
+        let page = store.generations().history(dilla.id, &filter, None, Limit::new(1)?).await?;
+        ensure!(page.total == total, "{} instead of {total}", page.total);
+    }
+    rebuilding.await??;
+    ensure_no_drift(store, 90).await
+}
+
+/// An entry that somebody removed by hand is found missing, keeps nobody waiting, and can be recorded again after repair.
+pub async fn an_entry_that_was_removed_by_hand_is_noticed(
+    fixture: &impl Fixture,
+) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let all = record(store, 10, 3).await?;
+    let first = all.first().context("entry")?.clone();
+    fixture.by_hand("DELETE FROM generation_history").await?;
+
+    let drift = store.accounts().verify(|_| ()).await?;
+    ensure!(drift.different != 0);
+    let recorded = store.generations().record(vec![first.clone()]).await;
+    ensure!(
+        recorded.is_ok() || matches!(recorded, Err(domain::RepositoryError::Internal(_))),
+        "{recorded:?}"
+    );
+    store.accounts().rebuild(|_| ()).await?;
+    store.generations().record(vec![first]).await?;
+
+    ensure_no_drift(store, 1).await
 }

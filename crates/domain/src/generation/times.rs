@@ -62,7 +62,19 @@ impl Times {
             (false, true) => return self.add(&Self::by_class(other.counts.iter().copied())),
             (true, true) | (false, false) => {}
         }
-        self.counts = merged(&self.counts, &other.counts);
+        match *other.counts {
+            // Most often one more time comes to many.
+            [(place, count)] => match self.counts.binary_search_by_key(&place, |&(place, _)| place)
+            {
+                Ok(index) => {
+                    if let Some((_, sum)) = self.counts.get_mut(index) {
+                        *sum += count;
+                    }
+                }
+                Err(index) => self.counts.insert(index, (place, count)),
+            },
+            _ => self.counts = merged(&self.counts, &other.counts),
+        }
     }
 
     /// The sum of many, which is exact only if all of them are.

@@ -1,17 +1,21 @@
 //! Table `generation_history`.
 
+#[cfg(feature = "sqlite")]
+use domain::{ArtistId, NewGeneration, Timestamp};
 use domain::{
-    ArtistId, Cost, Generation, GenerationDetails, GenerationId, GenerationStatus, GenerationStep,
-    JsonObject, Label, NewGeneration, Provider, Text, Timestamp, Tokens,
+    Cost, Generation, GenerationDetails, GenerationId, GenerationStatus, GenerationStep,
+    JsonObject, Label, Provider, Text, Tokens,
 };
-use sea_orm::{Value, entity::prelude::*};
+#[cfg(feature = "sqlite")]
+use sea_orm::Value;
+use sea_orm::entity::prelude::*;
 use serde_json::json;
 
 use super::{
     StoredTime,
     artist::{self, artist_name},
 };
-use crate::{error::Failure, store::Backend};
+use crate::error::Failure;
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "generation_history")]
@@ -59,6 +63,7 @@ impl Related<artist::Entity> for Entity {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The columns of [`values`], in their order.
+#[cfg(feature = "sqlite")]
 pub(crate) const COLUMNS: [&str; 18] = [
     "id",
     "artist_id",
@@ -80,9 +85,9 @@ pub(crate) const COLUMNS: [&str; 18] = [
     "created_at",
 ];
 
-/// The row for a new generation.
+/// The row for a new generation, in SQLite.
+#[cfg(feature = "sqlite")]
 pub(crate) fn values(
-    backend: Backend,
     generation: &NewGeneration,
     artist: Option<ArtistId>,
     created_at: Timestamp,
@@ -101,7 +106,6 @@ pub(crate) fn values(
         output_files,
     } = details;
     let count = |tokens: &Option<u32>| Value::from(tokens.map(i64::from));
-    let json = |json: Json| Value::Json(Some(Box::new(json)));
     [
         id.as_uuid().into(),
         artist.map(ArtistId::as_uuid).into(),
@@ -109,7 +113,7 @@ pub(crate) fn values(
         model.as_ref().map(Label::as_str).into(),
         status.as_str().into(),
         error.as_ref().map(Text::as_str).into(),
-        json(steps.iter().map(step_json).collect()),
+        steps_json(steps).to_string().into(),
         i64::from(*generation_time_ms).into(),
         count(used),
         count(input),
@@ -118,9 +122,9 @@ pub(crate) fn values(
         count(cache_write),
         count(reasoning),
         cost.map(Cost::nanos).into(),
-        json(user_params.clone().into()),
-        json(output_files.iter().map(Text::as_str).collect()),
-        StoredTime::new(backend, created_at).into(),
+        user_params.to_string().into(),
+        files_json(output_files).to_string().into(),
+        created_at.unix_micros().into(),
     ]
 }
 
@@ -182,9 +186,15 @@ pub(crate) fn generation(row: Model, artist: Option<artist::Model>) -> Result<Ge
     })
 }
 
-fn step_json(step: &GenerationStep) -> Json {
-    let GenerationStep { name, time_ms } = step;
-    json!({"name": name.as_str(), "time_ms": time_ms})
+/// Steps as they are kept.
+pub(crate) fn steps_json(steps: &[GenerationStep]) -> Json {
+    let step = |GenerationStep { name, time_ms }: &GenerationStep| json!({"name": name.as_str(), "time_ms": time_ms});
+    steps.iter().map(step).collect()
+}
+
+/// Names of files as they are kept.
+pub(crate) fn files_json(files: &[Text]) -> Json {
+    files.iter().map(Text::as_str).collect()
 }
 
 fn read_steps(steps: &Json) -> Result<Vec<GenerationStep>, Failure> {

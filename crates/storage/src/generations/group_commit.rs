@@ -41,6 +41,11 @@ struct Waiting {
 
 /// Records what one caller brings, all or nothing, and returns when it is committed.
 pub(super) async fn record(store: &Store, generations: Vec<NewGeneration>) -> Outcome {
+    // Before it is in the queue: nobody else has to wait for the room that this caller needs.
+    let now = store.now();
+    let times = generations.iter().map(|new| new.created_at.unwrap_or(now).unix_micros());
+    store.partitions().ensure(store, times).await?;
+
     let (answer, answered) = oneshot::channel();
     let begins = {
         let mut queue = store.group_commit().queue();
@@ -51,7 +56,7 @@ pub(super) async fn record(store: &Store, generations: Vec<NewGeneration>) -> Ou
     };
     if begins {
         // A task of its own: a caller who goes away takes nobody else's commit along.
-        tokio::spawn(Committer { store: store.clone(), has_left: false }.run());
+        store.spawn(Committer { store: store.clone(), has_left: false }.run());
     }
     answered.await.unwrap_or_else(|lost| Err(Failure::unavailable(lost).into()))
 }
@@ -137,9 +142,14 @@ impl Committer {
 }
 
 impl Drop for Committer {
+    /// One that was cut off tells whoever relies on it.
     fn drop(&mut self) {
         if !self.has_left {
-            self.store.group_commit().queue().committers -= 1;
+            let mut queue = self.store.group_commit().queue();
+            queue.committers -= 1;
+            if queue.committers == 0 {
+                queue.waiting.clear();
+            }
         }
     }
 }

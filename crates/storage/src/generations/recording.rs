@@ -1,30 +1,34 @@
 //! One transaction that records what several callers bring.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 use std::collections::HashMap;
 
 use domain::{
     ArtistId, ArtistKey, ArtistName, Generation, GenerationId, NewGeneration, RepositoryError,
     Sums, Timestamp,
 };
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Value, prelude::Uuid,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid};
 
-use super::{IDS_PER_STATEMENT, read};
+use super::{IDS_PER_STATEMENT, Recorded, padded, read};
 use crate::{
-    entity::{
-        StoredTime,
-        artist::{self, artist_name},
-        generation::{COLUMNS, values},
-    },
+    entity::artist::{self, artist_name},
     error::Failure,
-    insert::insert,
     rollups::Pending,
     store::{Backend, Store},
 };
 
-/// How often a month may be dropped while something is recorded in it.
-const MOST_DROPPED: u32 = 10;
+/// How often others may come first with the same identities, or drop a month that something is recorded in.
+const MOST_ATTEMPTS: u32 = 20;
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "an identity is taken, but by no generation; `groovebase stats verify` tells, and `stats rebuild` repairs it"
+)]
+struct NeverFree;
 
 /// What one caller is told.
 pub(super) type Outcome = Result<Vec<Generation>, RepositoryError>;
@@ -39,19 +43,16 @@ pub(super) async fn record(
         .retry(|| async {
             // As a rule all of them are new, and nothing has to be looked up.
             let mut repeats = Repeats::Unlikely;
-            let mut dropped = 0;
-            loop {
+            for _ in 0..MOST_ATTEMPTS {
                 match attempt(store, callers, repeats).await {
                     Ok(Some(outcomes)) => return Ok(outcomes),
                     Ok(None) => repeats = Repeats::LookedUp,
                     // A month that was there was dropped because of its age.
-                    Err(failure) if failure.lacks_partition() && dropped < MOST_DROPPED => {
-                        dropped += 1;
-                        store.partitions().forget();
-                    }
+                    Err(failure) if failure.lacks_partition() => store.partitions().forget(),
                     Err(failure) => return Err(failure),
                 }
             }
+            Err(Failure::corrupt(NeverFree))
         })
         .await;
     store.tell_recorded();
@@ -76,16 +77,16 @@ async fn attempt(
     let times = all().map(|new| new.created_at.unwrap_or(now).unix_micros());
     store.partitions().ensure(store, times).await?;
 
-    let _writer = store.writer().await?;
-    let transaction = store.begin().await?;
+    let database = store.database();
     let mut plan = Plan {
         now,
-        artists: artists(&transaction, all()).await?,
+        artists: artists(database, all()).await?,
         recorded: match repeats {
             Repeats::Unlikely => HashMap::new(),
             Repeats::LookedUp => {
                 let ids: Vec<GenerationId> = all().map(|new| new.id).collect();
-                read(store, &transaction, &ids).await?
+                let recorded = read(store, database, &ids).await?.into_iter();
+                recorded.map(|(id, it)| (id, Standing::Recorded(it))).collect()
             }
         },
         fresh: Vec::with_capacity(all().count()),
@@ -98,16 +99,21 @@ async fn attempt(
     if plan.fresh.is_empty() {
         return Ok(Some(outcomes));
     }
-    if !insert_rows(store, &transaction, &plan.fresh).await? {
-        return Ok(None);
-    }
     let mut pending = Pending::default();
-    for Fresh { new, artist, created_at } in &plan.fresh {
-        pending.add(*artist, *created_at, new.details.kind(), &Sums::of(&new.details));
+    for fresh in &plan.fresh {
+        let details = &fresh.new.details;
+        pending.add(fresh.artist_id(), fresh.created_at, details.kind(), &Sums::of(details));
     }
-    pending.insert(&transaction, store.backend()).await?;
-    transaction.commit().await?;
-    Ok(Some(outcomes))
+    let _writer = store.writer().await?;
+    let is_written = match store.backend() {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => postgres::write(store, &plan.fresh, pending).await?,
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => sqlite::write(store, &plan.fresh, pending).await?,
+        #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+        _ => return Err(RepositoryError::Conflict.into()),
+    };
+    Ok(is_written.then_some(outcomes))
 }
 
 /// What is to be recorded.
@@ -115,14 +121,21 @@ struct Plan<'a> {
     now: Timestamp,
     artists: HashMap<ArtistKey, (ArtistId, ArtistName)>,
     /// What is recorded under identities that callers bring, or will be.
-    recorded: HashMap<GenerationId, Generation>,
+    recorded: HashMap<GenerationId, Standing>,
     fresh: Vec<Fresh<'a>>,
+}
+
+/// What is known of an identity.
+enum Standing {
+    Recorded(Recorded),
+    /// It will be recorded: its place among those.
+    Fresh(usize),
 }
 
 /// A generation that is not recorded yet.
 struct Fresh<'a> {
     new: &'a NewGeneration,
-    artist: Option<ArtistId>,
+    artist: Option<(ArtistId, ArtistName)>,
     created_at: Timestamp,
 }
 
@@ -140,12 +153,14 @@ impl<'a> Plan<'a> {
     }
 
     fn admit_one(&mut self, new: &'a NewGeneration) -> Result<Generation, RepositoryError> {
-        if let Some(recorded) = self.recorded.get(&new.id) {
-            return if new.is_recorded_as(recorded) {
-                Ok(recorded.clone())
-            } else {
-                Err(RepositoryError::TakenGeneration(new.id))
-            };
+        match self.recorded.get(&new.id) {
+            Some(Standing::Recorded(recorded)) => return repeated(new, recorded.clone()),
+            Some(&Standing::Fresh(place)) => {
+                let Some(fresh) = self.fresh.get(place) else { return Err(taken(new)) };
+                let is_nobodys = fresh.artist.is_none();
+                return repeated(new, Recorded { generation: fresh.generation(), is_nobodys });
+            }
+            None => {}
         }
         let artist = match &new.artist {
             None => None,
@@ -155,48 +170,43 @@ impl<'a> Plan<'a> {
             },
         };
         let created_at = new.created_at.unwrap_or(self.now);
-        self.fresh.push(Fresh { new, artist: artist.map(|&(id, _)| id), created_at });
-        let generation = Generation {
-            id: new.id,
-            artist: artist.map(|(_, name)| name.clone()),
-            created_at,
-            details: new.details.clone(),
-        };
-        self.recorded.insert(new.id, generation.clone());
+        let fresh = Fresh { new, artist: artist.cloned(), created_at };
+        let generation = fresh.generation();
+        self.recorded.insert(new.id, Standing::Fresh(self.fresh.len()));
+        self.fresh.push(fresh);
         Ok(generation)
     }
 }
 
-/// Inserts rows, unless one of them is there already.
-async fn insert_rows(
-    store: &Store,
-    database: &impl ConnectionTrait,
-    fresh: &[Fresh<'_>],
-) -> Result<bool, Failure> {
-    let backend = store.backend();
-    let wanted = fresh.len() as u64;
-    let conflict = match backend {
-        // Identities are kept apart there: those of one table are unique, and there is a table for each month.
-        Backend::Postgres => {
-            let mut ids = Vec::with_capacity(fresh.len());
-            for it in fresh {
-                ids.push((it.new.id.as_uuid(), StoredTime::new(backend, it.created_at)));
-            }
-            // Everybody inserts them in one order, so that no two wait for each other in a circle.
-            ids.sort_unstable_by_key(|&(id, _)| id);
-            let ids = ids.into_iter().map(|(id, time)| [id.into(), time.into()]).collect();
-            let into = ("generation_ids", "id, created_at", "ON CONFLICT (id) DO NOTHING");
-            if insert(database, backend, into, ids).await? != wanted {
-                return Ok(false);
-            }
-            ""
+/// The answer to who brings what is recorded, unless it is something else.
+fn repeated(
+    new: &NewGeneration,
+    Recorded { generation, is_nobodys }: Recorded,
+) -> Result<Generation, RepositoryError> {
+    if new.is_recorded_as(&generation) && (!is_nobodys || new.artist.is_none()) {
+        Ok(generation)
+    } else {
+        Err(taken(new))
+    }
+}
+
+fn taken(new: &NewGeneration) -> RepositoryError {
+    RepositoryError::TakenGeneration(new.id)
+}
+
+impl Fresh<'_> {
+    fn generation(&self) -> Generation {
+        Generation {
+            id: self.new.id,
+            artist: self.artist.as_ref().map(|(_, name)| name.clone()),
+            created_at: self.created_at,
+            details: self.new.details.clone(),
         }
-        Backend::Sqlite => "ON CONFLICT (id) DO NOTHING",
-    };
-    let rows: Vec<[Value; COLUMNS.len()]> =
-        fresh.iter().map(|it| values(backend, it.new, it.artist, it.created_at)).collect();
-    let columns = COLUMNS.join(", ");
-    Ok(insert(database, backend, ("generation_history", &columns, conflict), rows).await? == wanted)
+    }
+
+    fn artist_id(&self) -> Option<ArtistId> {
+        self.artist.as_ref().map(|&(id, _)| id)
+    }
 }
 
 /// The artists that some generations name, by key.
@@ -213,7 +223,7 @@ async fn artists(
         let rows: Vec<(Uuid, String)> = artist::Entity::find()
             .select_only()
             .columns([artist::Column::Id, artist::Column::Name])
-            .filter(artist::Column::NameKey.is_in(some.iter().map(|key| key.as_str())))
+            .filter(artist::Column::NameKey.is_in(padded(some).map(|key| key.as_str())))
             .into_tuple()
             .all(database)
             .await?;

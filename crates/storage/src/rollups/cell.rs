@@ -5,7 +5,8 @@ use sea_orm::{DbErr, QueryResult, TryGetable, Value};
 
 use crate::{entity::StoredTime, error::Failure, store::Backend};
 
-const NANOS_PER_DOLLAR: i128 = 1_000_000_000;
+/// Costs are summed as whole dollars and the rest, so that no sum leaves 64 bits.
+pub(super) const NANOS_PER_DOLLAR: i128 = 1_000_000_000;
 
 /// The columns of a cell: when, what kind, and the sums.
 pub(crate) const CELL: &str = "starts_at, provider_used, model, status, generations, time_ms, times, priced, \
@@ -25,14 +26,11 @@ impl Cell {
     /// The values of the columns [`CELL`].
     pub(crate) fn values(&self, backend: Backend) -> Result<[Value; 16], Failure> {
         let Self { starts_at, kind, sums } = self;
-        let Sums { generations, time_ms, times, priced, cost, tokens } = sums;
+        let Sums { generations, time_ms, times: _, priced, cost: _, tokens } = sums;
         let TokenSums { used, input, output, cache_read, cache_write, reasoning } = *tokens;
         let whole = |number: u64| i64::try_from(number).map(Value::from).map_err(Failure::corrupt);
         let [starts_at, provider, model, status] = key_values(backend, *starts_at, kind)?;
-        let dollars = i64::try_from(cost.nanos() / NANOS_PER_DOLLAR).map_err(Failure::corrupt)?;
-        let nanos = i64::try_from(cost.nanos() % NANOS_PER_DOLLAR).map_err(Failure::corrupt)?;
-        // One time needs no distribution: it is the sum.
-        let times = (*generations != 1).then(|| times.encode());
+        let (dollars, nanos) = self.cost()?;
         Ok([
             starts_at,
             provider,
@@ -40,7 +38,7 @@ impl Cell {
             status,
             whole(*generations)?,
             whole(*time_ms)?,
-            times.into(),
+            self.stored_times().into(),
             whole(*priced)?,
             dollars.into(),
             nanos.into(),
@@ -51,6 +49,19 @@ impl Cell {
             whole(cache_write)?,
             whole(reasoning)?,
         ])
+    }
+
+    /// The whole dollars of the cost, and the rest in nano-dollars.
+    pub(crate) fn cost(&self) -> Result<(i64, i64), Failure> {
+        let nanos = self.sums.cost.nanos();
+        let dollars = i64::try_from(nanos / NANOS_PER_DOLLAR).map_err(Failure::corrupt)?;
+        let rest = i64::try_from(nanos % NANOS_PER_DOLLAR).map_err(Failure::corrupt)?;
+        Ok((dollars, rest))
+    }
+
+    /// The column `times`. One time needs no distribution: it is the sum.
+    pub(crate) fn stored_times(&self) -> Option<Vec<u8>> {
+        (self.sums.generations != 1).then(|| self.sums.times.encode())
     }
 
     /// Reads the columns [`CELL`], of which the first is at `first`.

@@ -23,8 +23,9 @@ const MOST_ROWS: u64 = 10_000;
 /// How many rows of the log are kept, for whoever has sums as of an earlier fold.
 const LOG_ROWS: i64 = 20_000;
 
-/// The log is trimmed at one fold in so many.
+/// The log is trimmed at one fold in so many, and at each that has so many rows.
 const TRIMMED_EVERY: i64 = 64;
+const LONG: usize = 1_000;
 
 /// Folds some of what is pending, and returns how many rows that were.
 pub(super) async fn fold(store: &Store) -> Result<u64, Failure> {
@@ -62,11 +63,15 @@ pub(super) async fn fold(store: &Store) -> Result<u64, Failure> {
     }
     keys::add(&transaction, backend, sums).await?;
     keys::add(&transaction, backend, artist_sums).await?;
-    let columns = format!("fold, {CELL}");
-    insert(&transaction, backend, ("generation_rollup_log", &columns, ""), log).await?;
-    advance(&transaction, position).await?;
-    if position % TRIMMED_EVERY == 0 {
-        trim(&transaction).await?;
+    // Sums of artists alone leave no trace in the log, and need no position.
+    if !log.is_empty() {
+        let is_long = LONG <= log.len();
+        let columns = format!("fold, {CELL}");
+        insert(&transaction, backend, ("generation_rollup_log", &columns, ""), log).await?;
+        advance(&transaction, position).await?;
+        if is_long || position % TRIMMED_EVERY == 0 {
+            trim(&transaction).await?;
+        }
     }
     transaction.commit().await?;
     Ok(rows as u64)

@@ -180,7 +180,7 @@ async fn find<K: Key>(
           AND cells.starts_at = wanted.starts_at AND cells.provider_used = wanted.provider_used
           AND cells.model = wanted.model AND cells.status = wanted.status",
         own.join(", "),
-        placeholders(keys.len(), columns),
+        placeholders(backend, keys.len(), columns),
         cell.join(", "),
         K::TABLE,
         wanted.join(" AND "),

@@ -3,13 +3,9 @@
 use std::collections::HashMap;
 
 use domain::{ArtistId, GenerationKind, Quarter, Sums, Timestamp};
-use sea_orm::{ConnectionTrait, Value, prelude::Uuid};
+use sea_orm::prelude::Uuid;
 
-use super::{
-    Width,
-    cell::{CELL, Cell},
-};
-use crate::{error::Failure, insert::insert, store::Backend};
+use super::{Width, cell::Cell};
 
 /// Sums to be added to those that are kept.
 #[derive(Debug, Default)]
@@ -33,35 +29,21 @@ impl Pending {
         self.all.entry((quarter, kind)).or_default().add(sums);
     }
 
-    /// Writes the rows that the next fold takes away.
-    pub(crate) async fn insert(
-        self,
-        database: &impl ConnectionTrait,
-        backend: Backend,
-    ) -> Result<(), Failure> {
-        let all = self
-            .all
-            .into_iter()
-            .map(|((starts_at, kind), sums)| Cell { starts_at, kind, sums }.values(backend))
-            .collect::<Result<Vec<_>, _>>()?;
-        insert(database, backend, ("generation_rollup_pending", CELL, ""), all).await?;
-
-        let artists = self
-            .artists
-            .into_iter()
-            .map(|((artist, starts_at, kind), sums)| {
-                let cell = Cell { starts_at, kind, sums }.values(backend)?;
-                Ok([Value::from(stored_artist(artist))].into_iter().chain(cell))
-            })
-            .collect::<Result<Vec<_>, Failure>>()?;
-        let columns = format!("artist_id, {CELL}");
-        insert(database, backend, ("generation_artist_pending", &columns, ""), artists).await?;
-        Ok(())
+    /// The rows of everybody, and those of each artist.
+    pub(crate) fn into_cells(self) -> (Vec<Cell>, Vec<(Option<ArtistId>, Cell)>) {
+        let all = self.all.into_iter();
+        let artists = self.artists.into_iter();
+        (
+            all.map(|((starts_at, kind), sums)| Cell { starts_at, kind, sums }).collect(),
+            artists
+                .map(|((artist, starts_at, kind), sums)| (artist, Cell { starts_at, kind, sums }))
+                .collect(),
+        )
     }
 }
 
 /// Whose sums are in a row: nobody's have an identity of zeros, because a key has no null.
-pub(super) fn stored_artist(artist: Option<ArtistId>) -> Uuid {
+pub(crate) fn stored_artist(artist: Option<ArtistId>) -> Uuid {
     artist.map_or(Uuid::nil(), ArtistId::as_uuid)
 }
 

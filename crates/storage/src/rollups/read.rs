@@ -7,8 +7,8 @@ use domain::{
     RollupPosition, RollupReading, RollupSnapshot, Sums, TimeRange,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
-    prelude::Uuid,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    Statement, Value, prelude::Uuid,
 };
 
 use super::{
@@ -52,8 +52,12 @@ pub(super) async fn read(
     for span in spans {
         snapshot.spans.push(read_span(&transaction, store.backend(), *span).await?);
     }
-    for reading in entries {
-        snapshot.entries.push(read_entries(&transaction, store.backend(), reading).await?);
+    if !entries.is_empty() {
+        let has_retired = recount::has_retired(&transaction).await?;
+        for reading in entries {
+            let found = read_entries(&transaction, store.backend(), reading, has_retired).await?;
+            snapshot.entries.push(found);
+        }
     }
     transaction.commit().await?;
     Ok(snapshot)
@@ -135,14 +139,15 @@ async fn read_span(
 
 /// What was recorded in a range. Of artists there are sums over whole months; the rest is counted.
 async fn read_entries(
-    database: &impl ConnectionTrait,
+    database: &DatabaseTransaction,
     backend: Backend,
     reading: &EntriesReading,
+    has_retired: bool,
 ) -> Result<Vec<EntrySums>, Failure> {
     let EntriesReading { range, artist, by_artist, exact_times } = *reading;
     let (first, end) = (range.from_micros(), range.to_micros());
     let (months_from, months_to) = (Width::Month.ceil(first), Width::Month.floor(end));
-    let wanted = Wanted { artist, by_artist, exact_times };
+    let wanted = Wanted { artist, by_artist, exact_times, has_retired };
     let mut found = Found::default();
     if (artist.is_some() || by_artist) && !exact_times && months_from < months_to {
         let months = (range != TimeRange::ALL).then_some((months_from, months_to - 1));

@@ -11,9 +11,13 @@ use super::{
     fold::{Others, advance, lock},
     keys::{self, ArtistKey, RollupKey},
     pending::read_artist,
-    verify::{Recount, between, next_month, recount},
+    recount::{Recount, between, recount},
+    verify::next_month,
 };
-use crate::{error::Failure, store::Store};
+use crate::{
+    error::Failure,
+    store::{Backend, Store},
+};
 
 pub(super) async fn rebuild(
     store: &Store,
@@ -35,22 +39,20 @@ pub(super) async fn rebuild(
 /// pending of it is taken away, or folded later.
 async fn rebuild_month(store: &Store, from: i64) -> Result<Option<(i64, u64)>, Failure> {
     let _writer = store.writer().await?;
-    let transaction = store.begin_as_of_one_moment().await?;
+    let transaction = store.begin_summing_up().await?;
     let backend = store.backend();
     begin_anew(store, &transaction).await?;
     let Some(month) = next_month(&transaction, backend, from).await? else {
         return Ok(None);
     };
     let stretch = (month, Width::Month.end(month) - 1);
-    for table in [
-        "generation_rollup_pending",
-        "generation_artist_pending",
-        "generation_rollups",
-        "generation_artist_rollups",
+    keep_ever(&transaction, backend, stretch).await?;
+    for cells in [
+        "generation_rollup_pending WHERE",
+        "generation_rollups WHERE width IN (1, 2, 3, 4) AND",
+        "generation_artist_rollups WHERE width = 4 AND",
     ] {
-        // The sums over all time are made last.
-        let kept = if table == "generation_artist_rollups" { " AND width = 4" } else { "" };
-        let sql = format!("DELETE FROM {table} WHERE starts_at BETWEEN $1 AND $2{kept}");
+        let sql = format!("DELETE FROM {cells} starts_at BETWEEN $1 AND $2");
         transaction.execute_raw(between(&transaction, backend, sql, stretch)?).await?;
     }
 
@@ -74,10 +76,44 @@ async fn rebuild_month(store: &Store, from: i64) -> Result<Option<(i64, u64)>, F
     Ok(Some((month, generations)))
 }
 
+/// Folds what is pending of a month into the sums over all time of each artist, so that these are right at any moment; they
+/// are made anew last.
+async fn keep_ever(
+    transaction: &DatabaseTransaction,
+    backend: Backend,
+    month: (i64, i64),
+) -> Result<(), Failure> {
+    let sql = format!(
+        "DELETE FROM generation_artist_pending WHERE starts_at BETWEEN $1 AND $2 RETURNING artist_id, {CELL}"
+    );
+    let mut ever: HashMap<ArtistKey, Sums> = HashMap::new();
+    for row in transaction.query_all_raw(between(transaction, backend, sql, month)?).await? {
+        let artist = read_artist(get::<Uuid>(&row, 0)?);
+        let Cell { starts_at: _, kind, sums } = Cell::read(&row, 1)?;
+        let key = ArtistKey { artist, width: Width::Ever, starts_at: 0, kind };
+        ever.entry(key).or_default().add(&sums);
+    }
+    keys::add(transaction, backend, ever).await
+}
+
+/// Puts right which identities are taken.
+async fn rebuild_identities(transaction: &DatabaseTransaction) -> Result<(), Failure> {
+    for sql in [
+        "DELETE FROM generation_ids AS taken WHERE NOT EXISTS (SELECT 1 FROM generation_history AS made
+         WHERE made.created_at = taken.created_at AND made.id = taken.id)",
+        "INSERT INTO generation_ids (id, created_at)
+         SELECT DISTINCT ON (id) id, created_at FROM generation_history ORDER BY id, created_at
+         ON CONFLICT (id) DO NOTHING",
+    ] {
+        transaction.execute_unprepared(sql).await?;
+    }
+    Ok(())
+}
+
 /// Sums up the months of each artist.
 async fn rebuild_ever(store: &Store) -> Result<(), Failure> {
     let _writer = store.writer().await?;
-    let transaction = store.begin_as_of_one_moment().await?;
+    let transaction = store.begin_summing_up().await?;
     begin_anew(store, &transaction).await?;
     let sql = format!("SELECT artist_id, {CELL} FROM generation_artist_rollups WHERE width = 4");
     let statement = Statement::from_string(transaction.get_database_backend(), sql);
@@ -90,12 +126,16 @@ async fn rebuild_ever(store: &Store) -> Result<(), Failure> {
     }
     transaction.execute_unprepared("DELETE FROM generation_artist_rollups WHERE width = 5").await?;
     keys::put(&transaction, store.backend(), ever).await?;
+    if store.backend() == Backend::Postgres {
+        rebuild_identities(&transaction).await?;
+    }
     transaction.commit().await?;
     Ok(())
 }
 
 /// Sees to it that nobody folds meanwhile, and that nobody goes on with sums as of an earlier fold.
 async fn begin_anew(store: &Store, transaction: &DatabaseTransaction) -> Result<(), Failure> {
+    store.take_time(transaction).await?;
     let Some(state) = lock(store, transaction, Others::AreWaitedFor).await? else {
         return Err(Failure::corrupt(NoState));
     };

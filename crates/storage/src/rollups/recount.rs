@@ -9,14 +9,15 @@ use sea_orm::{
 };
 
 use super::{
-    cell::{CELL, Cell, get, read_kind},
+    cell::{CELL, Cell, NANOS_PER_DOLLAR, get, read_kind},
     pending::{read_artist, stored_artist},
     read::Found,
+    width::Width,
 };
 use crate::{entity::StoredTime, error::Failure, store::Backend};
 
-/// Costs are summed as whole dollars and the rest, so that no sum leaves 64 bits.
-const NANOS_PER_DOLLAR: i128 = 1_000_000_000;
+/// How many times are kept until they are put together with those before.
+const GATHERED: usize = 1_024;
 
 /// Which generations are summed up, and what is told apart.
 #[derive(Debug, Clone, Copy)]
@@ -24,13 +25,22 @@ pub(super) struct Wanted {
     pub(super) artist: Option<ArtistId>,
     pub(super) by_artist: bool,
     pub(super) exact_times: bool,
+    /// Whether anything was ever dropped because of its age.
+    pub(super) has_retired: bool,
+}
+
+/// Whether anything was ever dropped because of its age.
+pub(super) async fn has_retired(database: &impl ConnectionTrait) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM retired_generations LIMIT 1";
+    let statement = Statement::from_string(database.get_database_backend(), sql);
+    Ok(database.query_one_raw(statement).await?.is_some())
 }
 
 /// Adds what was recorded from a point in time to just before another, in microseconds after 1970.
 ///
 /// What was dropped because of its age counts where its quarter begins.
 pub(super) async fn count(
-    database: &impl ConnectionTrait,
+    database: &DatabaseTransaction,
     backend: Backend,
     wanted: Wanted,
     (from, to): (i64, i64),
@@ -65,10 +75,18 @@ pub(super) async fn count(
         sum("cache_write_tokens"),
         sum("reasoning_tokens"),
     );
-    let statement =
-        Statement::from_sql_and_values(database.get_database_backend(), sql, values.clone());
+    let statement = Statement::from_sql_and_values(
+        ConnectionTrait::get_database_backend(database),
+        sql,
+        values.clone(),
+    );
+    let gathered = |times: &mut Vec<(u32, u64)>| {
+        let times = times.drain(..);
+        if wanted.exact_times { Times::exact(times) } else { Times::by_class(times) }
+    };
     let mut times: HashMap<_, Vec<(u32, u64)>> = HashMap::new();
-    for row in database.query_all_raw(statement).await? {
+    let mut rows = database.stream_raw(statement).await?;
+    while let Some(row) = rows.try_next().await? {
         let artist = get::<Option<Uuid>>(&row, 0)?.map(ArtistId::from_uuid);
         let kind = read_kind(
             &get::<String>(&row, 1)?,
@@ -77,18 +95,27 @@ pub(super) async fn count(
         )?;
         let time_ms = u32::try_from(get::<i64>(&row, 4)?).map_err(Failure::corrupt)?;
         let sums = grouped(&row, time_ms)?;
-        times.entry((artist, kind.clone())).or_default().push((time_ms, sums.generations));
-        found.entry((artist, kind)).or_default().add(&sums);
+        let times = times.entry((artist, kind.clone())).or_default();
+        times.push((time_ms, sums.generations));
+        let found = found.entry((artist, kind)).or_default();
+        found.add(&sums);
+        if GATHERED <= times.len() {
+            found.times.add(&gathered(times));
+        }
     }
-    for (key, times) in times {
-        let times = if wanted.exact_times { Times::exact(times) } else { Times::by_class(times) };
-        found.entry(key).or_default().times.add(&times);
+    drop(rows);
+    for (key, mut times) in times {
+        found.entry(key).or_default().times.add(&gathered(&mut times));
     }
 
+    if !wanted.has_retired {
+        return Ok(());
+    }
     let sql = format!(
         "SELECT artist_id, {CELL} FROM retired_generations WHERE starts_at BETWEEN $1 AND $2{condition}"
     );
-    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+    let backend = ConnectionTrait::get_database_backend(database);
+    let statement = Statement::from_sql_and_values(backend, sql, values);
     for row in database.query_all_raw(statement).await? {
         let artist = read_artist(get::<Uuid>(&row, 0)?).filter(|_| wanted.by_artist);
         let Cell { starts_at: _, kind, sums } = Cell::read(&row, 1)?;
@@ -185,4 +212,64 @@ fn entry(row: &QueryResult) -> Result<Entry, Failure> {
             },
         },
     })
+}
+
+/// Sums by time, of one width, and kind.
+pub(super) type ByTime = HashMap<(i64, GenerationKind), Sums>;
+
+/// Sums by artist and kind.
+pub(super) type ByArtist = HashMap<(Option<ArtistId>, GenerationKind), Sums>;
+
+/// What the generations of a month say.
+pub(super) struct Recount {
+    pub(super) generations: u64,
+    /// By quarter.
+    pub(super) quarters: ByTime,
+    pub(super) artists: ByArtist,
+}
+
+/// Sums up the generations of a month, and what was kept of those that were dropped because of their age.
+pub(super) async fn recount(
+    transaction: &DatabaseTransaction,
+    backend: Backend,
+    month: (i64, i64),
+) -> Result<Recount, Failure> {
+    let (mut quarters, mut artists) = (ByTime::new(), ByArtist::new());
+    let mut take = |Entry { artist, created_at, kind, sums }| {
+        let quarter = Width::Quarter.floor(created_at);
+        artists.entry((artist, GenerationKind::clone(&kind))).or_default().add(&sums);
+        quarters.entry((quarter, kind)).or_default().add(&sums);
+    };
+    // Day by day, so that no statement takes long.
+    let mut generations = 0;
+    let mut day = month.0;
+    while day <= month.1 {
+        let next = Width::Day.end(day);
+        generations += each_entry(transaction, backend, (day, next - 1), &mut take).await?;
+        day = next;
+    }
+    let sql = format!(
+        "SELECT artist_id, {CELL} FROM retired_generations WHERE starts_at BETWEEN $1 AND $2"
+    );
+    for row in transaction.query_all_raw(between(transaction, backend, sql, month)?).await? {
+        let artist = read_artist(get::<Uuid>(&row, 0)?);
+        let Cell { starts_at: created_at, kind, sums } = Cell::read(&row, 1)?;
+        take(Entry { artist, created_at, kind, sums });
+    }
+    Ok(Recount { generations, quarters, artists })
+}
+
+/// A statement whose two values are the ends of a stretch of time.
+pub(super) fn between(
+    transaction: &DatabaseTransaction,
+    backend: Backend,
+    sql: String,
+    (first, last): (i64, i64),
+) -> Result<Statement, Failure> {
+    let values: [Value; 2] = [
+        StoredTime::at_micros(backend, first)?.into(),
+        StoredTime::at_micros(backend, last)?.into(),
+    ];
+    let backend = ConnectionTrait::get_database_backend(transaction);
+    Ok(Statement::from_sql_and_values(backend, sql, values))
 }

@@ -9,8 +9,7 @@ use super::{
     Width,
     cell::get,
     keys::{self, RetiredKey},
-    recount::{Entry, each_entry},
-    verify::between,
+    recount::{Entry, between, each_entry},
 };
 use crate::{
     entity::StoredTime,
@@ -20,8 +19,6 @@ use crate::{
 
 /// For so long others may be kept waiting for a lock that is not to be had.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
-
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// What was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,14 +59,17 @@ async fn oldest_month(store: &Store, end: i64) -> Result<Option<i64>, Failure> {
 async fn retire_partition(store: &Store, month: i64) -> Result<u64, Failure> {
     let _writer = store.writer().await?;
     let transaction = store.begin().await?;
+    store.take_time(&transaction).await?;
     // From here on nobody adds to the month; readers are kept out only while the table goes.
-    call(&transaction, "SELECT lock_generation_partition($1)", month).await?;
+    if !call(&transaction, "SELECT lock_generation_partition($1)", month).await? {
+        return Err(Failure::corrupt(NoPartition));
+    }
     let stretch = (month, Width::Month.end(month) - 1);
     let mut generations = 0;
     let mut from = stretch.0;
     while from <= stretch.1 {
         generations += keep_sums(&transaction, Backend::Postgres, from).await?;
-        from += DAY_MICROS;
+        from = Width::Day.end(from);
     }
     // While the table goes, everybody who reads the history waits, and it waits for everybody who does.
     transaction.execute_unprepared(LOCK_TIMEOUT).await?;
@@ -79,15 +79,22 @@ async fn retire_partition(store: &Store, month: i64) -> Result<u64, Failure> {
     Ok(generations)
 }
 
-async fn call(transaction: &DatabaseTransaction, sql: &str, month: i64) -> Result<(), Failure> {
+/// Calls a function about the partition of a month; returns whether there is one.
+async fn call(transaction: &DatabaseTransaction, sql: &str, month: i64) -> Result<bool, Failure> {
     let statement = Statement::from_sql_and_values(
         transaction.get_database_backend(),
         sql,
         [StoredTime::at_micros(Backend::Postgres, month)?.into()],
     );
-    transaction.query_one_raw(statement).await?;
-    Ok(())
+    let row = transaction.query_one_raw(statement).await?;
+    Ok(row.map(|row| get(&row, 0)).transpose()?.unwrap_or(false))
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the oldest generations are in a partition that was not made by ensure_generation_partition"
+)]
+struct NoPartition;
 
 /// Removes a month day by day, so that writers never wait long.
 async fn retire_days(store: &Store, month: i64) -> Result<u64, RepositoryError> {
@@ -101,7 +108,7 @@ async fn retire_days(store: &Store, month: i64) -> Result<u64, RepositoryError> 
                 let count = keep_sums(&transaction, Backend::Sqlite, day).await?;
                 if count != 0 {
                     let sql = "DELETE FROM generation_history WHERE created_at BETWEEN $1 AND $2";
-                    let stretch = (day, day + DAY_MICROS - 1);
+                    let stretch = (day, Width::Day.end(day) - 1);
                     transaction
                         .execute_raw(between(
                             &transaction,
@@ -115,7 +122,7 @@ async fn retire_days(store: &Store, month: i64) -> Result<u64, RepositoryError> 
                 Ok(count)
             })
             .await?;
-        day += DAY_MICROS;
+        day = Width::Day.end(day);
     }
     Ok(generations)
 }
@@ -127,7 +134,7 @@ async fn keep_sums(
     day: i64,
 ) -> Result<u64, Failure> {
     let mut sums: HashMap<RetiredKey, Sums> = HashMap::new();
-    let stretch = (day, day + DAY_MICROS - 1);
+    let stretch = (day, Width::Day.end(day) - 1);
     let count = each_entry(transaction, backend, stretch, |entry| {
         let Entry { artist, created_at, kind, sums: entry } = entry;
         let starts_at = Width::Quarter.floor(created_at);

@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, fmt, hash::Hash};
 
-use domain::{ArtistId, GenerationKind, Sums, Timestamp};
+use domain::{ArtistId, GenerationKind, Sums, TimeRange, Timestamp};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value, prelude::Uuid};
 
 use super::{
     Width,
     cell::{CELL, Cell, get},
     pending::read_artist,
-    recount::{Entry, each_entry},
+    recount::{ByArtist, ByTime, Recount, between, recount},
 };
 use crate::{
     entity::StoredTime,
@@ -89,14 +89,12 @@ impl Drift {
     }
 }
 
-type ByTime = HashMap<(i64, GenerationKind), Sums>;
-type ByArtist = HashMap<(Option<ArtistId>, GenerationKind), Sums>;
-
 pub(super) async fn verify(
     store: &Store,
     progress: &(impl Fn(u64) + Send + Sync),
 ) -> Result<Drift, Failure> {
     let transaction = store.begin_reading().await?;
+    store.take_time(&transaction).await?;
     let backend = store.backend();
     let mut drift = Drift::default();
     let mut ever = ByArtist::new();
@@ -136,10 +134,28 @@ pub(super) async fn verify(
         }
         drift.compare(artists, found, |key| artist_place(Width::Month, month, key));
     }
-    let found = artist_cells(&transaction, backend, Width::Ever, (0, 0)).await?;
+    let always = (TimeRange::ALL.from_micros(), TimeRange::ALL.to_micros() - 1);
+    let found = artist_cells(&transaction, backend, Width::Ever, always).await?;
     drift.compare(ever, found, |key| artist_place(Width::Ever, 0, key));
+    if backend == Backend::Postgres {
+        let count = |generations| Sums { generations, ..Sums::default() };
+        for found in identities(&transaction).await? {
+            drift.note(count(drift.generations), count(found), || "identities".to_owned());
+        }
+    }
     transaction.commit().await?;
     Ok(drift)
+}
+
+/// How many identities are taken, and how many of them by a generation that is there.
+async fn identities(transaction: &DatabaseTransaction) -> Result<[u64; 2], Failure> {
+    let sql = "
+        SELECT count(*), count(made.id) FROM generation_ids AS taken LEFT JOIN generation_history AS made
+         ON made.created_at = taken.created_at AND made.id = taken.id";
+    let statement = Statement::from_string(transaction.get_database_backend(), sql);
+    let Some(row) = transaction.query_one_raw(statement).await? else { return Ok([0, 0]) };
+    let count = |column| u64::try_from(get::<i64>(&row, column)?).map_err(Failure::corrupt);
+    Ok([count(0)?, count(1)?])
 }
 
 fn place(width: Width, starts_at: i64, kind: &GenerationKind) -> String {
@@ -169,38 +185,6 @@ fn artist_place(
     format!("{artist}, {}", place(width, starts_at, kind))
 }
 
-/// What the generations of a month say.
-pub(super) struct Recount {
-    pub(super) generations: u64,
-    /// By quarter.
-    pub(super) quarters: ByTime,
-    pub(super) artists: ByArtist,
-}
-
-/// Sums up the generations of a month, and what was kept of those that were dropped because of their age.
-pub(super) async fn recount(
-    transaction: &DatabaseTransaction,
-    backend: Backend,
-    month: (i64, i64),
-) -> Result<Recount, Failure> {
-    let (mut quarters, mut artists) = (ByTime::new(), ByArtist::new());
-    let mut take = |Entry { artist, created_at, kind, sums }| {
-        let quarter = Width::Quarter.floor(created_at);
-        artists.entry((artist, GenerationKind::clone(&kind))).or_default().add(&sums);
-        quarters.entry((quarter, kind)).or_default().add(&sums);
-    };
-    let generations = each_entry(transaction, backend, month, &mut take).await?;
-    let sql = format!(
-        "SELECT artist_id, {CELL} FROM retired_generations WHERE starts_at BETWEEN $1 AND $2"
-    );
-    for row in transaction.query_all_raw(between(transaction, backend, sql, month)?).await? {
-        let artist = read_artist(get::<Uuid>(&row, 0)?);
-        let Cell { starts_at: created_at, kind, sums } = Cell::read(&row, 1)?;
-        take(Entry { artist, created_at, kind, sums });
-    }
-    Ok(Recount { generations, quarters, artists })
-}
-
 /// The first month that is not before a point in time and of which there is anything.
 pub(super) async fn next_month(
     transaction: &DatabaseTransaction,
@@ -211,12 +195,14 @@ pub(super) async fn next_month(
         SELECT min(earliest) FROM (
          SELECT min(created_at) AS earliest FROM generation_history WHERE created_at >= $1
          UNION ALL SELECT min(starts_at) FROM generation_rollups WHERE width = 1 AND starts_at >= $1
+         UNION ALL SELECT min(starts_at) FROM generation_rollups WHERE width = 2 AND starts_at >= $1
+         UNION ALL SELECT min(starts_at) FROM generation_rollups WHERE width = 3 AND starts_at >= $1
          UNION ALL SELECT min(starts_at) FROM generation_rollups WHERE width = 4 AND starts_at >= $1
          UNION ALL SELECT min(starts_at) FROM generation_rollup_pending WHERE starts_at >= $1
          UNION ALL SELECT min(starts_at) FROM generation_artist_rollups WHERE width = 4 AND starts_at >= $1
          UNION ALL SELECT min(starts_at) FROM generation_artist_pending WHERE starts_at >= $1
          UNION ALL SELECT min(starts_at) FROM retired_generations WHERE starts_at >= $1) AS parts";
-    let all = domain::TimeRange::ALL;
+    let all = TimeRange::ALL;
     if all.to_micros() <= from {
         return Ok(None);
     }
@@ -302,18 +288,4 @@ async fn by_artist(
         sums.entry((artist, kind)).or_default().add(&cell);
     }
     Ok(sums)
-}
-
-/// A statement whose two values are the ends of a stretch of time.
-pub(super) fn between(
-    transaction: &DatabaseTransaction,
-    backend: Backend,
-    sql: String,
-    (first, last): (i64, i64),
-) -> Result<Statement, Failure> {
-    let values: [Value; 2] = [
-        StoredTime::at_micros(backend, first)?.into(),
-        StoredTime::at_micros(backend, last)?.into(),
-    ];
-    Ok(Statement::from_sql_and_values(transaction.get_database_backend(), sql, values))
 }
