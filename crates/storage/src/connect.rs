@@ -166,6 +166,10 @@ async fn sqlite(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, Co
             .journal_mode(SqliteJournalMode::Wal)
             // What was acknowledged survives a power cut.
             .synchronous(SqliteSynchronous::Full)
+            // A transaction of a thousand rows touches as many pages. They should not be written, read and written again
+            // before it ends, nor copied from the log into the file after each.
+            .pragma("cache_size", "-16384")
+            .pragma("wal_autocheckpoint", "16384")
             .busy_timeout(wait)
     });
     open(options).await
