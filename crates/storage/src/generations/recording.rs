@@ -86,7 +86,7 @@ async fn attempt(
             Repeats::LookedUp => {
                 let ids: Vec<GenerationId> = all().map(|new| new.id).collect();
                 let recorded = read(store, database, &ids).await?.into_iter();
-                recorded.map(|(id, it)| (id, Standing::Recorded(it))).collect()
+                recorded.map(|(id, it)| (id, Standing::Recorded(Box::new(it)))).collect()
             }
         },
         fresh: Vec::with_capacity(all().count()),
@@ -127,7 +127,7 @@ struct Plan<'a> {
 
 /// What is known of an identity.
 enum Standing {
-    Recorded(Recorded),
+    Recorded(Box<Recorded>),
     /// It will be recorded: its place among those.
     Fresh(usize),
 }
@@ -154,7 +154,7 @@ impl<'a> Plan<'a> {
 
     fn admit_one(&mut self, new: &'a NewGeneration) -> Result<Generation, RepositoryError> {
         match self.recorded.get(&new.id) {
-            Some(Standing::Recorded(recorded)) => return repeated(new, recorded.clone()),
+            Some(Standing::Recorded(recorded)) => return repeated(new, Recorded::clone(recorded)),
             Some(&Standing::Fresh(place)) => {
                 let Some(fresh) = self.fresh.get(place) else { return Err(taken(new)) };
                 let is_nobodys = fresh.artist.is_none();

@@ -50,7 +50,7 @@ async fn insert_pending(
             Ok([artist].into_iter().chain(cell.values(Backend::Sqlite)?))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    let columns = format!("artist_id, {}", CELL);
+    let columns = format!("artist_id, {CELL}");
     insert(transaction, Backend::Sqlite, ("generation_artist_pending", &columns, ""), artists)
         .await?;
     Ok(())
