@@ -1,6 +1,6 @@
 //! The figures of generations, as everything that is told about some of them.
 
-use domain::{GenerationStatus, Sums, Times, TokenSums};
+use domain::{EntrySums, GenerationStatus, Sums, Times, TokenSums};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,15 +16,22 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// Adds what others took, all of which ended the same way.
-    pub(super) fn add(&mut self, status: GenerationStatus, sums: &Sums) {
-        let ended = match status {
-            GenerationStatus::Completed => &mut self.completed,
-            GenerationStatus::Failed => &mut self.failed,
-            GenerationStatus::Cancelled => &mut self.cancelled,
-        };
-        *ended += sums.generations;
-        self.sums.add(sums);
+    /// What some generations took, from the sums of each kind of them.
+    pub(super) fn of<'a>(parts: impl IntoIterator<Item = &'a EntrySums>) -> Self {
+        let mut figures = Self::default();
+        let mut sums = Vec::new();
+        for EntrySums { artist: _, kind, sums: some } in parts {
+            let ended = match kind.status {
+                GenerationStatus::Completed => &mut figures.completed,
+                GenerationStatus::Failed => &mut figures.failed,
+                GenerationStatus::Cancelled => &mut figures.cancelled,
+            };
+            *ended += some.generations;
+            sums.push(some);
+        }
+        // All at once: added one after the other, their times would be gone through again and again.
+        figures.sums = Sums::sum(&sums);
+        figures
     }
 
     /// How many generations there are.

@@ -116,17 +116,16 @@ impl Counted {
     }
 
     fn of_bucket(parts: &[EntrySums], group_of: impl Fn(&EntrySums) -> Option<Group>) -> Self {
-        let mut all = Figures::default();
-        let mut groups: HashMap<Group, Figures> = HashMap::new();
+        let mut groups: HashMap<Group, Vec<&EntrySums>> = HashMap::new();
         for part in parts {
-            all.add(part.kind.status, &part.sums);
             if let Some(group) = group_of(part) {
-                groups.entry(group).or_default().add(part.kind.status, &part.sums);
+                groups.entry(group).or_default().push(part);
             }
         }
-        let mut groups: Vec<(Group, Figures)> = groups.into_iter().collect();
+        let mut groups: Vec<(Group, Figures)> =
+            groups.into_iter().map(|(group, parts)| (group, Figures::of(parts))).collect();
         groups.sort_by(|one, other| place(one).cmp(&place(other)));
-        Self { all, groups }
+        Self { all: Figures::of(parts), groups }
     }
 
     /// The groups to show, if groups are told apart: the largest first, others last.

@@ -81,10 +81,9 @@ impl StatisticsView {
         let parts = which.sum_up(state, vec![period.range()], false).await?;
         let cached_artists = state.cached_artists().await?;
 
-        let mut figures = Figures::default();
+        let figures = Figures::of(parts.iter().flatten());
         let mut provider_usage = BTreeMap::new();
         for part in parts.iter().flatten() {
-            figures.add(part.kind.status, &part.sums);
             *provider_usage.entry(part.kind.provider.to_string()).or_default() +=
                 part.sums.generations;
         }
