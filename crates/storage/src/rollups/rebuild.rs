@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use domain::{RepositoryError, Sums};
+#[cfg(feature = "postgres")]
+use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, prelude::Uuid};
 
 use super::{
@@ -14,6 +16,8 @@ use super::{
     recount::{Recount, between, recount},
     verify::next_month,
 };
+#[cfg(feature = "postgres")]
+use crate::connect::unhurried;
 use crate::{
     error::Failure,
     store::{Backend, Store},
@@ -30,7 +34,28 @@ pub(super) async fn rebuild(
         done += generations;
         progress(done);
     }
-    store.retry(|| rebuild_ever(store)).await
+    store.retry(|| rebuild_ever(store)).await?;
+    #[cfg(feature = "postgres")]
+    if store.backend() == Backend::Postgres {
+        tidy(store).await?;
+    }
+    Ok(())
+}
+
+/// Gives back the room of what was pending, which every question would read past, and lets the planner know what there is
+/// now. The server would do both by itself some minutes later.
+#[cfg(feature = "postgres")]
+async fn tidy(store: &Store) -> Result<(), Failure> {
+    let mut connection = unhurried(store).await?;
+    for statement in [
+        "VACUUM (ANALYZE, SKIP_LOCKED) generation_rollup_pending, generation_artist_pending, generation_rollup_log, \
+         generation_rollups, generation_artist_rollups",
+        "ANALYZE (SKIP_LOCKED) generation_history, generation_ids",
+    ] {
+        sqlx::query(statement).execute(&mut connection).await?;
+    }
+    connection.close().await?;
+    Ok(())
 }
 
 /// Sums up the first month from a point in time; returns which it was, and how many generations it has.
