@@ -21,7 +21,7 @@ pub async fn returns_what_was_recorded(fixture: &impl Fixture) -> anyhow::Result
     full.artist = Some(given::name("j dilla")?);
     full.created_at = Some("1999-12-31T23:59:59.999999Z".parse()?);
     full.details.cost = Some("0.000000001".parse()?);
-    full.details.model = Some(Label::try_from("Claude")?);
+    full.details.model = Some(Label::try_from("Sonata 2")?);
     full.details.status = GenerationStatus::Failed;
     full.details.error = Some(Text::try_from("no \"answer\"\nin time".to_owned())?);
     full.details.steps = vec![
