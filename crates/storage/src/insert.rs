@@ -7,7 +7,7 @@ use crate::{error::Failure, store::Backend};
 /// Rows of one statement at most.
 const MOST_ROWS: usize = 512;
 
-/// Inserts rows, and returns how many went in. `columns` has as many as each row, `conflict` ends the statement.
+/// Inserts rows. `columns` has as many as each row, `conflict` ends the statement.
 ///
 /// Statements have a power of two of rows, so that few different ones are prepared on each connection.
 pub(crate) async fn insert(
@@ -15,10 +15,9 @@ pub(crate) async fn insert(
     backend: Backend,
     (table, columns, conflict): (&str, &str, &str),
     rows: Vec<impl IntoIterator<Item = Value>>,
-) -> Result<u64, Failure> {
+) -> Result<(), Failure> {
     let width = columns.split(',').count();
     let most = (most_values(backend) / width).min(MOST_ROWS);
-    let mut inserted = 0;
     let mut rows = rows.into_iter();
     while rows.len() != 0 {
         let count = power_of_two(rows.len().min(most));
@@ -29,13 +28,13 @@ pub(crate) async fn insert(
         let values: Vec<Value> = rows.by_ref().take(count).flatten().collect();
         let statement =
             Statement::from_sql_and_values(database.get_database_backend(), sql, values);
-        inserted += database.execute_raw(statement).await?.rows_affected();
+        database.execute_raw(statement).await?;
     }
-    Ok(inserted)
+    Ok(())
 }
 
 /// How many values a statement binds at most.
-pub(crate) const fn most_values(backend: Backend) -> usize {
+const fn most_values(backend: Backend) -> usize {
     match backend {
         Backend::Postgres => 65_535,
         Backend::Sqlite => 32_766,

@@ -23,11 +23,7 @@ use crate::{error::Failure, store::Store};
 pub(crate) use self::cell::CELL;
 #[cfg(feature = "postgres")]
 pub(crate) use self::cell::Cell;
-pub(crate) use self::{
-    pending::{Pending, stored_artist},
-    read::total_of_artist,
-    width::Width,
-};
+pub(crate) use self::{cell::stored_artist, pending::Pending, read::total_of_artist, width::Width};
 pub use self::{
     retire::Retired,
     verify::{Difference, Drift},

@@ -42,9 +42,7 @@ struct Waiting {
 /// Records what one caller brings, all or nothing, and returns when it is committed.
 pub(super) async fn record(store: &Store, generations: Vec<NewGeneration>) -> Outcome {
     // Before it is in the queue: nobody else has to wait for the room that this caller needs.
-    let now = store.now();
-    let times = generations.iter().map(|new| new.created_at.unwrap_or(now).unix_micros());
-    store.partitions().ensure(store, times).await?;
+    store.partitions().ensure_for(store, &generations).await?;
 
     let (answer, answered) = oneshot::channel();
     let begins = {

@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use domain::NewGeneration;
 use sea_orm::{
     ConnectionTrait, Statement,
     prelude::Uuid,
@@ -27,6 +28,17 @@ pub(crate) struct Partitions {
 impl Partitions {
     fn known(&self) -> MutexGuard<'_, BTreeSet<i64>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the tables for the months of what is to be recorded.
+    pub(super) async fn ensure_for(
+        &self,
+        store: &Store,
+        generations: impl IntoIterator<Item = &NewGeneration>,
+    ) -> Result<(), Failure> {
+        let now = store.now();
+        let times = generations.into_iter().map(|new| new.created_at.unwrap_or(now).unix_micros());
+        self.ensure(store, times).await
     }
 
     /// Makes the tables for the months of some times, in microseconds after 1970.

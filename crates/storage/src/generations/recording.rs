@@ -48,7 +48,10 @@ pub(super) async fn record(
                     Ok(Some(outcomes)) => return Ok(outcomes),
                     Ok(None) => repeats = Repeats::LookedUp,
                     // A month that was there was dropped because of its age.
-                    Err(failure) if failure.lacks_partition() => store.partitions().forget(),
+                    Err(failure) if failure.lacks_partition() => {
+                        store.partitions().forget();
+                        store.partitions().ensure_for(store, callers.iter().flatten()).await?;
+                    }
                     Err(failure) => return Err(failure),
                 }
             }
@@ -74,9 +77,6 @@ async fn attempt(
 ) -> Result<Option<Vec<Outcome>>, Failure> {
     let now = store.now();
     let all = || callers.iter().flatten();
-    let times = all().map(|new| new.created_at.unwrap_or(now).unix_micros());
-    store.partitions().ensure(store, times).await?;
-
     let database = store.database();
     let mut plan = Plan {
         now,

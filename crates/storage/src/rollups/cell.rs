@@ -1,7 +1,9 @@
 //! Sums as they stand in a row.
 
-use domain::{GenerationKind, GenerationStatus, Label, Money, Provider, Sums, Times, TokenSums};
-use sea_orm::{DbErr, QueryResult, TryGetable, Value};
+use domain::{
+    ArtistId, GenerationKind, GenerationStatus, Label, Money, Provider, Sums, Times, TokenSums,
+};
+use sea_orm::{DbErr, QueryResult, TryGetable, Value, prelude::Uuid};
 
 use crate::{entity::StoredTime, error::Failure, store::Backend};
 
@@ -95,6 +97,11 @@ impl Cell {
             sums: Sums { generations, time_ms, times, priced, cost, tokens },
         })
     }
+
+    /// Reads a row that begins with whose sums they are, before the columns [`CELL`].
+    pub(crate) fn read_with_artist(row: &QueryResult) -> Result<(Option<ArtistId>, Self), Failure> {
+        Ok((read_artist(get::<Uuid>(row, 0)?), Self::read(row, 1)?))
+    }
 }
 
 /// The values of the first columns of [`CELL`], which tell cells of one width apart.
@@ -124,6 +131,16 @@ pub(crate) fn read_kind(
         model: model.transpose().map_err(Failure::corrupt)?,
         status: GenerationStatus::try_from(status).map_err(Failure::corrupt)?,
     })
+}
+
+/// Whose sums are in a row: nobody's have an identity of zeros, because a key has no null.
+pub(crate) fn stored_artist(artist: Option<ArtistId>) -> Uuid {
+    artist.map_or(Uuid::nil(), ArtistId::as_uuid)
+}
+
+/// The reverse of [`stored_artist`].
+fn read_artist(stored: Uuid) -> Option<ArtistId> {
+    (!stored.is_nil()).then(|| ArtistId::from_uuid(stored))
 }
 
 /// One column of a row.

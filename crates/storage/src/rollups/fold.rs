@@ -1,15 +1,12 @@
 //! Moving pending sums into those that are kept.
 
-use std::collections::HashMap;
-
-use domain::{ArtistId, Sums};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value, prelude::Uuid};
+use domain::ArtistId;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value};
 
 use super::{
     Width,
     cell::{CELL, Cell, get},
     keys::{self, ArtistKey, RollupKey},
-    pending::read_artist,
 };
 use crate::{
     error::Failure,
@@ -31,29 +28,16 @@ const LONG: usize = 1_000;
 pub(super) async fn fold(store: &Store) -> Result<u64, Failure> {
     let _writer = store.writer().await?;
     let transaction = store.begin().await?;
-    let Some(state) = lock(store, &transaction, Others::GoFirst).await? else { return Ok(0) };
+    let Some(state) = lock(store, &transaction).await? else { return Ok(0) };
     let (cells, artists) = (take(&transaction).await?, take_of_artists(&transaction).await?);
     let rows = cells.len() + artists.len();
     if rows == 0 {
         return Ok(0);
     }
 
-    let mut sums: HashMap<RollupKey, Sums> = HashMap::new();
-    for Cell { starts_at, kind, sums: taken } in cells {
-        for width in Width::OF_ALL {
-            let starts_at = width.floor(starts_at);
-            sums.entry(RollupKey { width, starts_at, kind: kind.clone() }).or_default().add(&taken);
-        }
-    }
-    let mut artist_sums: HashMap<ArtistKey, Sums> = HashMap::new();
-    for (artist, Cell { starts_at, kind, sums: taken }) in artists {
-        for width in Width::OF_ARTIST {
-            let starts_at = width.floor(starts_at);
-            let key = ArtistKey { artist, width, starts_at, kind: kind.clone() };
-            artist_sums.entry(key).or_default().add(&taken);
-        }
-    }
-
+    let quarters = cells.into_iter().map(|Cell { starts_at, kind, sums }| (starts_at, kind, sums));
+    let sums = RollupKey::of_quarters(quarters);
+    let artist_sums = ArtistKey::of_months(&Width::OF_ARTIST, artists);
     let backend = store.backend();
     let position = state.next(store);
     let mut log = Vec::new();
@@ -77,15 +61,6 @@ pub(super) async fn fold(store: &Store) -> Result<u64, Failure> {
     Ok(rows as u64)
 }
 
-/// Who folds at the same moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Others {
-    /// They do what there is to do.
-    GoFirst,
-    /// They are waited for.
-    AreWaitedFor,
-}
-
 /// Where the folds stand.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State {
@@ -102,17 +77,15 @@ impl State {
     }
 }
 
-/// Sees to it that nobody else folds before the transaction ends.
+/// Sees to it that nobody else folds before the transaction ends; nothing if somebody does at this moment.
 pub(super) async fn lock(
     store: &Store,
     transaction: &DatabaseTransaction,
-    others: Others,
 ) -> Result<Option<State>, Failure> {
-    let lock = match (store.backend(), others) {
+    let lock = match store.backend() {
         // Whoever writes there is alone.
-        (Backend::Sqlite, _) => "",
-        (Backend::Postgres, Others::GoFirst) => "FOR UPDATE SKIP LOCKED",
-        (Backend::Postgres, Others::AreWaitedFor) => "FOR UPDATE",
+        Backend::Sqlite => "",
+        Backend::Postgres => "FOR UPDATE SKIP LOCKED",
     };
     let sql = format!("SELECT fold FROM generation_rollup_state WHERE id = 1 {lock}");
     let statement = Statement::from_string(transaction.get_database_backend(), sql);
@@ -140,14 +113,21 @@ async fn trim(transaction: &DatabaseTransaction) -> Result<(), Failure> {
     let sql = "SELECT fold FROM generation_rollup_log ORDER BY fold DESC LIMIT 1 OFFSET $1";
     let statement = Statement::from_sql_and_values(backend, sql, [LOG_ROWS.into()]);
     let Some(row) = transaction.query_one_raw(statement).await? else { return Ok(()) };
-    let last: i64 = get(&row, 0)?;
+    forget(transaction, get(&row, 0)?).await
+}
+
+/// Takes the folds up to a position out of the log: whoever has sums as of an earlier one reads them again.
+pub(super) async fn forget(
+    transaction: &DatabaseTransaction,
+    position: i64,
+) -> Result<(), Failure> {
+    let backend = transaction.get_database_backend();
     for sql in [
         "UPDATE generation_rollup_state SET trimmed = $1 WHERE id = 1",
         "DELETE FROM generation_rollup_log WHERE fold <= $1",
     ] {
-        transaction
-            .execute_raw(Statement::from_sql_and_values(backend, sql, [last.into()]))
-            .await?;
+        let statement = Statement::from_sql_and_values(backend, sql, [position.into()]);
+        transaction.execute_raw(statement).await?;
     }
     Ok(())
 }
@@ -166,7 +146,7 @@ async fn take_of_artists(
     take_rows(transaction, "generation_artist_pending", &format!("artist_id, {CELL}"))
         .await?
         .iter()
-        .map(|row| Ok((read_artist(get::<Uuid>(row, 0)?), Cell::read(row, 1)?)))
+        .map(Cell::read_with_artist)
         .collect()
 }
 

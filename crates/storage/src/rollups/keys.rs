@@ -7,8 +7,7 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::{
     Width,
-    cell::{CELL, Cell, get, key_values},
-    pending::stored_artist,
+    cell::{CELL, Cell, get, key_values, stored_artist},
 };
 use crate::{
     error::Failure,
@@ -39,6 +38,22 @@ pub(super) struct RollupKey {
     pub(super) kind: GenerationKind,
 }
 
+impl RollupKey {
+    /// The cells of every width that sums over quarters add up to.
+    pub(super) fn of_quarters(
+        quarters: impl IntoIterator<Item = (i64, GenerationKind, Sums)>,
+    ) -> HashMap<Self, Sums> {
+        let mut cells: HashMap<Self, Sums> = HashMap::new();
+        for (quarter, kind, sums) in quarters {
+            for width in Width::OF_ALL {
+                let starts_at = width.floor(quarter);
+                cells.entry(Self { width, starts_at, kind: kind.clone() }).or_default().add(&sums);
+            }
+        }
+        cells
+    }
+}
+
 impl Key for RollupKey {
     const TABLE: &'static str = "generation_rollups";
     const OWN_COLUMNS: &'static [&'static str] = &["width"];
@@ -63,6 +78,24 @@ pub(super) struct ArtistKey {
     pub(super) width: Width,
     pub(super) starts_at: i64,
     pub(super) kind: GenerationKind,
+}
+
+impl ArtistKey {
+    /// The cells of some widths that sums over months add up to.
+    pub(super) fn of_months(
+        widths: &[Width],
+        months: impl IntoIterator<Item = (Option<ArtistId>, Cell)>,
+    ) -> HashMap<Self, Sums> {
+        let mut cells: HashMap<Self, Sums> = HashMap::new();
+        for (artist, Cell { starts_at: month, kind, sums }) in months {
+            for &width in widths {
+                let starts_at = width.floor(month);
+                let key = Self { artist, width, starts_at, kind: kind.clone() };
+                cells.entry(key).or_default().add(&sums);
+            }
+        }
+        cells
+    }
 }
 
 impl Key for ArtistKey {
@@ -152,8 +185,7 @@ pub(super) async fn put<K: Key>(
             Ok(key.own_values().into_iter().chain(cell.values(backend)?))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    insert(database, backend, (K::TABLE, &columns, &conflict), rows).await?;
-    Ok(())
+    insert(database, backend, (K::TABLE, &columns, &conflict), rows).await
 }
 
 /// The sums under some keys, in the order of the keys.

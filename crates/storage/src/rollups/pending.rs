@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use domain::{ArtistId, GenerationKind, Quarter, Sums, Timestamp};
-use sea_orm::prelude::Uuid;
 
 use super::{Width, cell::Cell};
 
@@ -40,14 +39,4 @@ impl Pending {
                 .collect(),
         )
     }
-}
-
-/// Whose sums are in a row: nobody's have an identity of zeros, because a key has no null.
-pub(crate) fn stored_artist(artist: Option<ArtistId>) -> Uuid {
-    artist.map_or(Uuid::nil(), ArtistId::as_uuid)
-}
-
-/// The reverse of [`stored_artist`].
-pub(super) fn read_artist(stored: Uuid) -> Option<ArtistId> {
-    (!stored.is_nil()).then(|| ArtistId::from_uuid(stored))
 }

@@ -13,9 +13,8 @@ use sea_orm::{
 
 use super::{
     Width,
-    cell::{CELL, Cell, get},
-    pending::{read_artist, stored_artist},
-    recount::{self, Wanted},
+    cell::{CELL, Cell, get, stored_artist},
+    recount::{self, ByArtist, Wanted},
     width::{Stretch, cover},
 };
 use crate::{
@@ -148,7 +147,7 @@ async fn read_entries(
     let (first, end) = (range.from_micros(), range.to_micros());
     let (months_from, months_to) = (Width::Month.ceil(first), Width::Month.floor(end));
     let wanted = Wanted { artist, by_artist, exact_times, has_retired };
-    let mut found = Found::default();
+    let mut found = ByArtist::default();
     if (artist.is_some() || by_artist) && !exact_times && months_from < months_to {
         let months = (range != TimeRange::ALL).then_some((months_from, months_to - 1));
         read_months(database, backend, wanted, months, &mut found).await?;
@@ -160,16 +159,13 @@ async fn read_entries(
     named(database, found).await
 }
 
-/// Sums by artist, if artists are told apart, and kind.
-pub(super) type Found = HashMap<(Option<ArtistId>, GenerationKind), Sums>;
-
 /// Adds what is kept of artists, folded or not, over whole months, or over all time.
 async fn read_months(
     database: &impl ConnectionTrait,
     backend: Backend,
     wanted: Wanted,
     months: Option<(i64, i64)>,
-    found: &mut Found,
+    found: &mut ByArtist,
 ) -> Result<(), Failure> {
     let width = if months.is_some() { Width::Month } else { Width::Ever };
     let mut values: Vec<Value> = vec![width.stored().into()];
@@ -191,15 +187,17 @@ async fn read_months(
     );
     let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
     for row in database.query_all_raw(statement).await? {
-        let artist = read_artist(get::<Uuid>(&row, 0)?).filter(|_| wanted.by_artist);
-        let Cell { starts_at: _, kind, sums } = Cell::read(&row, 1)?;
-        found.entry((artist, kind)).or_default().add(&sums);
+        let (artist, Cell { starts_at: _, kind, sums }) = Cell::read_with_artist(&row)?;
+        found.entry((artist.filter(|_| wanted.by_artist), kind)).or_default().add(&sums);
     }
     Ok(())
 }
 
 /// Puts names in the place of identities; those of removed artists have none.
-async fn named(database: &impl ConnectionTrait, found: Found) -> Result<Vec<EntrySums>, Failure> {
+async fn named(
+    database: &impl ConnectionTrait,
+    found: ByArtist,
+) -> Result<Vec<EntrySums>, Failure> {
     let mut ids: Vec<Uuid> =
         found.keys().filter_map(|(artist, _)| artist.map(ArtistId::as_uuid)).collect();
     ids.sort_unstable();

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use domain::{RepositoryError, Sums};
 #[cfg(feature = "postgres")]
 use sea_orm::sqlx::{self, Connection as _};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
 use super::{
     Width,
-    cell::{CELL, Cell, get},
-    fold::{Others, advance, lock},
+    cell::{CELL, Cell},
+    fold::{advance, forget, lock},
     keys::{self, ArtistKey, RollupKey},
-    pending::read_artist,
     recount::{Recount, between, recount},
     verify::next_month,
 };
@@ -83,16 +82,8 @@ async fn rebuild_month(store: &Store, from: i64) -> Result<Option<(i64, u64)>, F
 
     let Recount { generations, quarters, artists } =
         recount(&transaction, backend, stretch).await?;
-    let mut sums: HashMap<RollupKey, Sums> = HashMap::new();
-    for ((starts_at, kind), quarter) in quarters {
-        for width in Width::OF_ALL {
-            let starts_at = width.floor(starts_at);
-            sums.entry(RollupKey { width, starts_at, kind: kind.clone() })
-                .or_default()
-                .add(&quarter);
-        }
-    }
-    keys::put(&transaction, backend, sums).await?;
+    let quarters = quarters.into_iter().map(|((quarter, kind), sums)| (quarter, kind, sums));
+    keys::put(&transaction, backend, RollupKey::of_quarters(quarters)).await?;
     let artists = artists.into_iter().map(|((artist, kind), sums)| {
         (ArtistKey { artist, width: Width::Month, starts_at: month, kind }, sums)
     });
@@ -111,14 +102,18 @@ async fn keep_ever(
     let sql = format!(
         "DELETE FROM generation_artist_pending WHERE starts_at BETWEEN $1 AND $2 RETURNING artist_id, {CELL}"
     );
-    let mut ever: HashMap<ArtistKey, Sums> = HashMap::new();
-    for row in transaction.query_all_raw(between(transaction, backend, sql, month)?).await? {
-        let artist = read_artist(get::<Uuid>(&row, 0)?);
-        let Cell { starts_at: _, kind, sums } = Cell::read(&row, 1)?;
-        let key = ArtistKey { artist, width: Width::Ever, starts_at: 0, kind };
-        ever.entry(key).or_default().add(&sums);
-    }
+    let ever = ever(transaction, between(transaction, backend, sql, month)?).await?;
     keys::add(transaction, backend, ever).await
+}
+
+/// The sums over all time of each artist, from those over months that a statement returns.
+async fn ever(
+    transaction: &DatabaseTransaction,
+    statement: Statement,
+) -> Result<HashMap<ArtistKey, Sums>, Failure> {
+    let rows = transaction.query_all_raw(statement).await?;
+    let months = rows.iter().map(Cell::read_with_artist).collect::<Result<Vec<_>, _>>()?;
+    Ok(ArtistKey::of_months(&[Width::Ever], months))
 }
 
 /// Puts right which identities are taken.
@@ -142,13 +137,7 @@ async fn rebuild_ever(store: &Store) -> Result<(), Failure> {
     begin_anew(store, &transaction).await?;
     let sql = format!("SELECT artist_id, {CELL} FROM generation_artist_rollups WHERE width = 4");
     let statement = Statement::from_string(transaction.get_database_backend(), sql);
-    let mut ever: HashMap<ArtistKey, Sums> = HashMap::new();
-    for row in transaction.query_all_raw(statement).await? {
-        let artist = read_artist(get::<Uuid>(&row, 0)?);
-        let Cell { starts_at: _, kind, sums } = Cell::read(&row, 1)?;
-        let key = ArtistKey { artist, width: Width::Ever, starts_at: 0, kind };
-        ever.entry(key).or_default().add(&sums);
-    }
+    let ever = ever(&transaction, statement).await?;
     transaction.execute_unprepared("DELETE FROM generation_artist_rollups WHERE width = 5").await?;
     keys::put(&transaction, store.backend(), ever).await?;
     if store.backend() == Backend::Postgres {
@@ -161,19 +150,12 @@ async fn rebuild_ever(store: &Store) -> Result<(), Failure> {
 /// Sees to it that nobody folds meanwhile, and that nobody goes on with sums as of an earlier fold.
 async fn begin_anew(store: &Store, transaction: &DatabaseTransaction) -> Result<(), Failure> {
     store.take_time(transaction).await?;
-    let Some(state) = lock(store, transaction, Others::AreWaitedFor).await? else {
+    let Some(state) = lock(store, transaction).await? else {
         return Err(Failure::corrupt(NoState));
     };
-    transaction.execute_unprepared("DELETE FROM generation_rollup_log").await?;
     let position = state.next(store);
     advance(transaction, position).await?;
-    let statement = Statement::from_sql_and_values(
-        transaction.get_database_backend(),
-        "UPDATE generation_rollup_state SET trimmed = $1 WHERE id = 1",
-        [position.into()],
-    );
-    transaction.execute_raw(statement).await?;
-    Ok(())
+    forget(transaction, position).await
 }
 
 #[derive(Debug, thiserror::Error)]

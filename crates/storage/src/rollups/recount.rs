@@ -9,15 +9,19 @@ use sea_orm::{
 };
 
 use super::{
-    cell::{CELL, Cell, NANOS_PER_DOLLAR, get, read_kind},
-    pending::{read_artist, stored_artist},
-    read::Found,
+    cell::{CELL, Cell, NANOS_PER_DOLLAR, get, read_kind, stored_artist},
     width::Width,
 };
 use crate::{entity::StoredTime, error::Failure, store::Backend};
 
 /// How many times are kept until they are put together with those before.
 const GATHERED: usize = 1_024;
+
+/// Sums by time, of one width, and kind.
+pub(super) type ByTime = HashMap<(i64, GenerationKind), Sums>;
+
+/// Sums by artist, if artists are told apart, and kind.
+pub(super) type ByArtist = HashMap<(Option<ArtistId>, GenerationKind), Sums>;
 
 /// Which generations are summed up, and what is told apart.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +48,7 @@ pub(super) async fn count(
     backend: Backend,
     wanted: Wanted,
     (from, to): (i64, i64),
-    found: &mut Found,
+    found: &mut ByArtist,
 ) -> Result<(), Failure> {
     if to <= from {
         return Ok(());
@@ -117,9 +121,8 @@ pub(super) async fn count(
     let backend = ConnectionTrait::get_database_backend(database);
     let statement = Statement::from_sql_and_values(backend, sql, values);
     for row in database.query_all_raw(statement).await? {
-        let artist = read_artist(get::<Uuid>(&row, 0)?).filter(|_| wanted.by_artist);
-        let Cell { starts_at: _, kind, sums } = Cell::read(&row, 1)?;
-        found.entry((artist, kind)).or_default().add(&sums);
+        let (artist, Cell { starts_at: _, kind, sums }) = Cell::read_with_artist(&row)?;
+        found.entry((artist.filter(|_| wanted.by_artist), kind)).or_default().add(&sums);
     }
     Ok(())
 }
@@ -160,22 +163,14 @@ pub(super) struct Entry {
 pub(super) async fn each_entry(
     database: &DatabaseTransaction,
     backend: Backend,
-    (first, last): (i64, i64),
+    stretch: (i64, i64),
     mut take: impl FnMut(Entry),
 ) -> Result<u64, Failure> {
     let sql = "
         SELECT artist_id, created_at, provider_used, coalesce(model, ''), status, generation_time_ms, cost,
          tokens_used, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens
         FROM generation_history WHERE created_at BETWEEN $1 AND $2";
-    let values: [Value; 2] = [
-        StoredTime::at_micros(backend, first)?.into(),
-        StoredTime::at_micros(backend, last)?.into(),
-    ];
-    let statement = Statement::from_sql_and_values(
-        ConnectionTrait::get_database_backend(database),
-        sql,
-        values,
-    );
+    let statement = between(database, backend, sql.to_owned(), stretch)?;
     let mut rows = database.stream_raw(statement).await?;
     let mut count = 0;
     while let Some(row) = rows.try_next().await? {
@@ -214,12 +209,6 @@ fn entry(row: &QueryResult) -> Result<Entry, Failure> {
     })
 }
 
-/// Sums by time, of one width, and kind.
-pub(super) type ByTime = HashMap<(i64, GenerationKind), Sums>;
-
-/// Sums by artist and kind.
-pub(super) type ByArtist = HashMap<(Option<ArtistId>, GenerationKind), Sums>;
-
 /// What the generations of a month say.
 pub(super) struct Recount {
     pub(super) generations: u64,
@@ -252,8 +241,7 @@ pub(super) async fn recount(
         "SELECT artist_id, {CELL} FROM retired_generations WHERE starts_at BETWEEN $1 AND $2"
     );
     for row in transaction.query_all_raw(between(transaction, backend, sql, month)?).await? {
-        let artist = read_artist(get::<Uuid>(&row, 0)?);
-        let Cell { starts_at: created_at, kind, sums } = Cell::read(&row, 1)?;
+        let (artist, Cell { starts_at: created_at, kind, sums }) = Cell::read_with_artist(&row)?;
         take(Entry { artist, created_at, kind, sums });
     }
     Ok(Recount { generations, quarters, artists })

@@ -3,12 +3,11 @@
 use std::{collections::HashMap, fmt, hash::Hash};
 
 use domain::{ArtistId, GenerationKind, Sums, TimeRange, Timestamp};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
 
 use super::{
     Width,
     cell::{CELL, Cell, get},
-    pending::read_artist,
     recount::{ByArtist, ByTime, Recount, between, recount},
 };
 use crate::{
@@ -283,8 +282,7 @@ async fn by_artist(
 ) -> Result<ByArtist, Failure> {
     let mut sums = ByArtist::new();
     for row in transaction.query_all_raw(statement).await? {
-        let artist = read_artist(get::<Uuid>(&row, 0)?);
-        let Cell { starts_at: _, kind, sums: cell } = Cell::read(&row, 1)?;
+        let (artist, Cell { starts_at: _, kind, sums: cell }) = Cell::read_with_artist(&row)?;
         sums.entry((artist, kind)).or_default().add(&cell);
     }
     Ok(sums)

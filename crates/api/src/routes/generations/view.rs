@@ -4,7 +4,7 @@ use domain::{
     ArtistName, Generation, GenerationDetails, GenerationStep, HistoryCursor, Page, Text, Tokens,
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body::GenerationStatusBody;
@@ -23,25 +23,7 @@ pub(crate) struct GenerationView {
 
 /// A recorded generation of a known artist.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = HistoryEntry, example = json!({
-    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-    "provider_used": "anthropic",
-    "model": "drums-large-2",
-    "status": "completed",
-    "error": null,
-    "generation_time_ms": 1_850,
-    "steps": [{"name": "prompt", "time_ms": 150}, {"name": "generate", "time_ms": 1_700}],
-    "tokens_used": 2_400,
-    "input_tokens": 1_900,
-    "output_tokens": 500,
-    "cache_read_tokens": null,
-    "cache_write_tokens": null,
-    "reasoning_tokens": null,
-    "cost_usd": 0.0125,
-    "user_params": {"bars": 4, "tempo": 92},
-    "output_files": ["groove_001.mid"],
-    "created_at": "2026-11-21T08:30:00Z"
-}))]
+#[schema(as = HistoryEntry, example = json!(example_of_an_entry()))]
 struct HistoryEntryView {
     /// Identity.
     #[schema(format = Uuid)]
@@ -82,6 +64,29 @@ struct HistoryEntryView {
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
+}
+
+/// One with everything that is mostly known.
+fn example_of_an_entry() -> Value {
+    json!({
+        "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "provider_used": "anthropic",
+        "model": "drums-large-2",
+        "status": "completed",
+        "error": null,
+        "generation_time_ms": 1_850,
+        "steps": [{"name": "prompt", "time_ms": 150}, {"name": "generate", "time_ms": 1_700}],
+        "tokens_used": 2_400,
+        "input_tokens": 1_900,
+        "output_tokens": 500,
+        "cache_read_tokens": null,
+        "cache_write_tokens": null,
+        "reasoning_tokens": null,
+        "cost_usd": 0.0125,
+        "user_params": {"bars": 4, "tempo": 92},
+        "output_files": ["groove_001.mid"],
+        "created_at": "2026-11-21T08:30:00Z"
+    })
 }
 
 /// A part of a generation.
@@ -144,25 +149,7 @@ impl From<Generation> for GenerationView {
 #[schema(as = HistoryPage, example = json!({
     "artist": "J Dilla",
     "total_generations": 12,
-    "history": [{
-        "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-        "provider_used": "anthropic",
-        "model": "drums-large-2",
-        "status": "completed",
-        "error": null,
-        "generation_time_ms": 1_850,
-        "steps": [{"name": "prompt", "time_ms": 150}, {"name": "generate", "time_ms": 1_700}],
-        "tokens_used": 2_400,
-        "input_tokens": 1_900,
-        "output_tokens": 500,
-        "cache_read_tokens": null,
-        "cache_write_tokens": null,
-        "reasoning_tokens": null,
-        "cost_usd": 0.0125,
-        "user_params": {"bars": 4, "tempo": 92},
-        "output_files": ["groove_001.mid"],
-        "created_at": "2026-11-21T08:30:00Z"
-    }],
+    "history": [example_of_an_entry()],
     "next_cursor": null
 }))]
 pub(super) struct HistoryPageView {

@@ -24,7 +24,7 @@ pub(super) async fn write(
 
     let transaction = store.begin().await?;
     match insert(&transaction, Backend::Sqlite, into, rows).await {
-        Ok(_) => {}
+        Ok(()) => {}
         Err(failure) if failure.is_taken() => return Ok(false),
         Err(failure) => return Err(failure),
     }
@@ -51,7 +51,5 @@ async fn insert_pending(
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     let columns = format!("artist_id, {CELL}");
-    insert(transaction, Backend::Sqlite, ("generation_artist_pending", &columns, ""), artists)
-        .await?;
-    Ok(())
+    insert(transaction, Backend::Sqlite, ("generation_artist_pending", &columns, ""), artists).await
 }
