@@ -26,7 +26,7 @@ use totals::Totals;
 
 pub use keeper::{RollupKeeper, RollupKeeperStatus};
 pub use kept::StatisticsStatus;
-pub use question::StatisticsQuestion;
+pub use question::{Dimensions, GroupSums, StatisticsQuestion};
 
 /// Answers questions about generations, each with one read of what is new since the question before.
 ///
@@ -70,15 +70,14 @@ impl GenerationStatistics {
         Self { shared: Arc::new(Shared { rollups, kept: Mutex::new(Kept::new(bound)) }) }
     }
 
-    /// One list for each range, in their order: what the generations of each kind took, and of each artist if artists are
-    /// told apart. It is sorted by the artists' keys, those of no artist first, then by kind. Whatever has no generations
-    /// is left out.
+    /// One list for each range, in their order: what the generations of each group took. It is sorted by the artists' keys,
+    /// those of no artist first, then by provider, model and status. Whatever has no generations is left out.
     ///
     /// All of it is as of one moment after this call, so that what was committed before is part of it.
     pub async fn answer(
         &self,
         question: &StatisticsQuestion,
-    ) -> Result<Vec<Vec<EntrySums>>, RepositoryError> {
+    ) -> Result<Vec<Vec<GroupSums>>, RepositoryError> {
         let plan = Plan::of(question);
         if plan.is_empty() {
             return Ok(vec![Vec::new(); question.ranges.len()]);
@@ -111,9 +110,9 @@ impl Shared {
     /// sums that turn out to be useless are forgotten at once.
     async fn view(&self, plan: &Plan) -> Result<View, RepositoryError> {
         let mut held = if plan.spans.is_empty() {
-            Held::default()
+            Held::nothing(plan.detail)
         } else {
-            self.kept.lock().hold(&plan.spans)
+            self.kept.lock().hold(&plan.spans, plan.detail)
         };
         // Twice at most: what is read without a position has none that could be unknown.
         loop {
@@ -145,7 +144,12 @@ impl Shared {
                 position,
                 changes: changes.into(),
                 pending: pending.into(),
-                read: missing.into_iter().zip(spans.into_iter().map(SpanSums::from)).collect(),
+                read: missing
+                    .into_iter()
+                    .zip(spans.iter().map(|kinds| {
+                        SpanSums::of(plan.detail, kinds.iter().map(|(kind, sums)| (kind, sums)))
+                    }))
+                    .collect(),
                 entries,
             });
         }
@@ -164,7 +168,7 @@ impl Shared {
 }
 
 impl View {
-    fn answer(&self, question: &StatisticsQuestion, parts: &[Part]) -> Vec<Vec<EntrySums>> {
+    fn answer(&self, question: &StatisticsQuestion, parts: &[Part]) -> Vec<Vec<GroupSums>> {
         let mut entries = self.entries.iter();
         parts
             .iter()
@@ -197,8 +201,8 @@ impl View {
             let at = self.read.binary_search_by_key(&span, |(span, _)| *span);
             at.ok().and_then(|at| self.read.get(at)).map(|(_, sums)| sums)
         };
-        for (kind, sums) in folded.into_iter().flat_map(SpanSums::iter) {
-            totals.add(None, kind, sums);
+        for (group, sums) in folded.into_iter().flat_map(SpanSums::iter) {
+            totals.add_group(group, sums);
         }
     }
 }

@@ -30,7 +30,8 @@ pub use counters::{CounterError, Counters};
 pub use feed::{Feed, FeedStatus};
 pub use freshness::{Bounds, Freshness, Read, Tier};
 pub use generation_statistics::{
-    GenerationStatistics, RollupKeeper, RollupKeeperStatus, StatisticsQuestion, StatisticsStatus,
+    Dimensions, GenerationStatistics, GroupSums, RollupKeeper, RollupKeeperStatus,
+    StatisticsQuestion, StatisticsStatus,
 };
 pub use key::{
     InvalidKey, InvalidNamespace, Lifetime, LifetimeOutOfRange, MAX_KEY_BYTES, Namespace,

@@ -19,12 +19,12 @@ mod keeping;
 
 use std::sync::Arc;
 
-use domain::{EntrySums, RepositoryError};
+use domain::RepositoryError;
 use futures::FutureExt;
-use groovebase_cache::{GenerationStatistics, StatisticsQuestion};
+use groovebase_cache::{GenerationStatistics, GroupSums, StatisticsQuestion};
 use store::Store;
 
-type Answer = Result<Vec<Vec<EntrySums>>, RepositoryError>;
+type Answer = Result<Vec<Vec<GroupSums>>, RepositoryError>;
 
 /// A store with statistics over it that keep so many bytes.
 fn keeping(memory_bytes: u64) -> (Arc<Store>, GenerationStatistics) {

@@ -3,7 +3,10 @@
 use groovebase_migration::{Consent, MigrationError, Schema};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-use crate::fixture::{connect, with_database};
+use crate::{
+    fixture::{connect, with_database},
+    suite::changes::NAMES,
+};
 
 #[tokio::test]
 async fn says_which_statement_a_superuser_has_to_run() {
@@ -26,7 +29,7 @@ async fn says_which_statement_a_superuser_has_to_run() {
             database.admin.run(&statement).await;
         }
 
-        assert_eq!(schema.up(None).await.unwrap().len(), 9);
+        assert_eq!(schema.up(None).await.unwrap(), NAMES);
     })
     .await;
 }
@@ -74,7 +77,7 @@ async fn says_that_an_extension_is_out_of_reach() {
             database.admin.run(&back).await;
         }
 
-        assert_eq!(schema.up(None).await.unwrap().len(), 9);
+        assert_eq!(schema.up(None).await.unwrap(), NAMES);
     })
     .await;
 }
@@ -87,7 +90,7 @@ async fn makes_extensions_where_other_schemas_reach_them() {
             let mut url = database.url.clone();
             url.query_pairs_mut().append_pair("options", &format!("-csearch_path={path}"));
             let schema = Schema::connect(url.as_str()).await.unwrap();
-            assert_eq!(schema.up(None).await.unwrap().len(), 9);
+            assert_eq!(schema.up(None).await.unwrap(), NAMES);
         }
 
         // Each has its own, and takes versions without waiting for the other.
@@ -108,7 +111,7 @@ async fn says_that_no_schema_exists() {
         let url = database.role_url("-csearch_path=nowhere");
         let schema = Schema::connect(url.as_str()).await.unwrap();
 
-        assert_eq!(schema.pending().await.unwrap().len(), 9);
+        assert_eq!(schema.pending().await.unwrap(), NAMES);
         let error = schema.up(None).await.unwrap_err();
 
         assert!(matches!(error, MigrationError::NoSchema), "{error:?}");

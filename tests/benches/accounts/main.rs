@@ -14,6 +14,8 @@ mod recording;
 mod server;
 mod statistics;
 
+use std::time::Duration;
+
 use domain::{Clock as _, SystemClock};
 use groovebase_tests::fixture::{Fixture, Postgres, Sqlite};
 use storage::Backend;
@@ -55,11 +57,15 @@ async fn run<F: Fixture>(name: &str, sizes: &[u64]) -> anyhow::Result<()> {
             seed: 1,
         };
         let history = SyntheticHistory::new(settings)?;
+        let mut recorded = Duration::ZERO;
+        let on = |loading: &Loading| recorded = loading.took;
         let Loading { took, .. } =
-            load(fixture.store(), &history, History::MustBeEmpty, |_| ()).await?;
-        let rate = rows as f64 / took.as_secs_f64();
+            load(fixture.store(), &history, History::MustBeEmpty, on).await?;
+        let rate = |time: Duration| rows as f64 / time.as_secs_f64();
         say(&format!(
-            "{name}, {rows} generations, written in arrays of 1000 at {rate:.0} a second"
+            "{name}, {rows} generations, written in arrays of 1000 at {:.0} a second, {:.0} a second with their sums",
+            rate(recorded),
+            rate(took)
         ));
         let figures = statistics::measure(&fixture, &history, small.as_ref()).await?;
         small.get_or_insert(figures);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use domain::{QuarterSpan, RollupPosition};
 use hashbrown::HashMap;
 
-use super::sums::{RecentSums, SpanSums};
+use super::sums::{Detail, RecentSums, SpanSums};
 
 /// What a span takes besides its sums: its places in the maps, the pointer's counts, the vector.
 const OVERHEAD: usize = 256;
@@ -22,14 +22,17 @@ pub(super) struct Kept {
     /// How often everything was forgotten. What was read before has nothing to do with what is kept now, even if the
     /// positions happen to be the same.
     era: u64,
-    spans: HashMap<QuarterSpan, KeptSpan>,
+    spans: HashMap<KeptPlace, KeptSpan>,
     /// The spans by when they were used last.
-    by_use: BTreeMap<u64, QuarterSpan>,
+    by_use: BTreeMap<u64, KeptPlace>,
     uses: u64,
     bytes: usize,
     hits: u64,
     misses: u64,
 }
+
+/// Whose sums they are, and what they tell apart.
+type KeptPlace = (QuarterSpan, Detail);
 
 struct KeptSpan {
     sums: Arc<SpanSums>,
@@ -38,12 +41,19 @@ struct KeptSpan {
 }
 
 /// What a question found.
-#[derive(Default)]
 pub(super) struct Held {
     /// As of which fold, also when nothing was found; `None` when nothing is kept.
     pub(super) position: Option<RollupPosition>,
     era: u64,
+    pub(super) detail: Detail,
     pub(super) spans: HashMap<QuarterSpan, Arc<SpanSums>>,
+}
+
+impl Held {
+    /// Nothing, for a question that is not about spans.
+    pub(super) fn nothing(detail: Detail) -> Self {
+        Self { position: None, era: 0, detail, spans: HashMap::new() }
+    }
 }
 
 /// The cache of [`super::GenerationStatistics`] as it stands. Counts are those since the start.
@@ -78,13 +88,22 @@ impl Kept {
     }
 
     /// What is kept of these spans.
-    pub(super) fn hold(&self, spans: &[QuarterSpan]) -> Held {
-        let found = |span: &QuarterSpan| Some((*span, Arc::clone(&self.spans.get(span)?.sums)));
-        Held {
-            position: self.position,
-            era: self.era,
-            spans: spans.iter().filter_map(found).collect(),
+    pub(super) fn hold(&mut self, spans: &[QuarterSpan], detail: Detail) -> Held {
+        let found = |span: &QuarterSpan| Some((*span, self.find(*span, detail)?));
+        let spans = spans.iter().filter_map(found).collect();
+        self.shrink();
+        Held { position: self.position, era: self.era, detail, spans }
+    }
+
+    fn find(&mut self, span: QuarterSpan, detail: Detail) -> Option<Arc<SpanSums>> {
+        if let Some(kept) = self.spans.get(&(span, detail)) {
+            return Some(Arc::clone(&kept.sums));
         }
+        // What is kept in more detail is added up once, and kept like what was read.
+        let finer = detail.finer().find_map(|finer| self.spans.get(&(span, finer)))?;
+        let sums = Arc::new(finer.sums.coarsened(detail));
+        self.put((span, detail), Arc::clone(&sums));
+        Some(sums)
     }
 
     /// Forgets everything, since the store does not know any more what was folded since the position of what is held;
@@ -97,7 +116,7 @@ impl Kept {
             self.by_use.clear();
             self.bytes = 0;
         }
-        Held { position: None, era: self.era, spans: HashMap::new() }
+        Held { position: None, era: self.era, detail: held.detail, spans: HashMap::new() }
     }
 
     /// Takes in what was read at a position: what changed since the one that is held, and whole spans.
@@ -123,11 +142,11 @@ impl Kept {
         }
         if self.position.is_none_or(|kept| kept == position) {
             for (span, sums) in read {
-                self.put(span, sums);
+                self.put((span, held.detail), Arc::new(sums));
             }
         }
         for span in used {
-            self.touch(*span);
+            self.touch((*span, held.detail));
         }
         self.shrink();
         // Without any sums no position has to be remembered by the store for them.
@@ -149,60 +168,59 @@ impl Kept {
         let mut additions = 0;
         let mut dropped = Vec::new();
         // Most of the spans in which something is new contain all that is new.
-        let mut totals = HashMap::<Range<usize>, SpanSums>::new();
-        for span in self.by_use.values().rev() {
-            let places = changes.places(*span);
-            let Some(kept) = self.spans.get_mut(span).filter(|_| !places.is_empty()) else {
+        let mut totals = HashMap::<(Range<usize>, Detail), SpanSums>::new();
+        for place in self.by_use.values().rev() {
+            let (span, detail) = *place;
+            let places = changes.places(span);
+            let Some(kept) = self.spans.get_mut(place).filter(|_| !places.is_empty()) else {
                 continue;
             };
-            let total = totals.entry(places).or_insert_with_key(|places| {
+            let total = totals.entry((places, detail)).or_insert_with_key(|(places, _)| {
                 additions += places.len();
-                changes.total(places.clone())
+                changes.total(places.clone(), detail)
             });
             additions += total.len();
             if MOST_ADDITIONS < additions {
-                dropped.push(*span);
+                dropped.push(*place);
                 continue;
             }
             // Questions under way go on with the sums that they hold.
             let sums = Arc::make_mut(&mut kept.sums);
-            for (kind, change) in total.iter() {
-                sums.add(kind, change);
-            }
+            sums.add(total);
             self.bytes -= kept.bytes;
             kept.bytes = sums.bytes() + OVERHEAD;
             self.bytes += kept.bytes;
             if self.bound < kept.bytes {
-                dropped.push(*span);
+                dropped.push(*place);
             }
         }
-        for span in dropped {
-            self.remove(span);
+        for place in dropped {
+            self.remove(place);
         }
     }
 
-    fn put(&mut self, span: QuarterSpan, sums: SpanSums) {
+    fn put(&mut self, place: KeptPlace, sums: Arc<SpanSums>) {
         let bytes = sums.bytes() + OVERHEAD;
         if self.bound < bytes {
             return;
         }
-        self.remove(span);
+        self.remove(place);
         self.uses += 1;
         self.bytes += bytes;
-        self.by_use.insert(self.uses, span);
-        self.spans.insert(span, KeptSpan { sums: Arc::new(sums), bytes, used: self.uses });
+        self.by_use.insert(self.uses, place);
+        self.spans.insert(place, KeptSpan { sums, bytes, used: self.uses });
     }
 
-    fn touch(&mut self, span: QuarterSpan) {
-        let Some(kept) = self.spans.get_mut(&span) else { return };
+    fn touch(&mut self, place: KeptPlace) {
+        let Some(kept) = self.spans.get_mut(&place) else { return };
         self.uses += 1;
         self.by_use.remove(&kept.used);
-        self.by_use.insert(self.uses, span);
+        self.by_use.insert(self.uses, place);
         kept.used = self.uses;
     }
 
-    fn remove(&mut self, span: QuarterSpan) {
-        if let Some(kept) = self.spans.remove(&span) {
+    fn remove(&mut self, place: KeptPlace) {
+        if let Some(kept) = self.spans.remove(&place) {
             self.by_use.remove(&kept.used);
             self.bytes -= kept.bytes;
         }
@@ -210,9 +228,9 @@ impl Kept {
 
     fn shrink(&mut self) {
         while self.bound < self.bytes
-            && let Some((_, &span)) = self.by_use.first_key_value()
+            && let Some((_, &place)) = self.by_use.first_key_value()
         {
-            self.remove(span);
+            self.remove(place);
         }
     }
 }

@@ -2,12 +2,17 @@
 
 use domain::{EntriesReading, QuarterSpan, TimeRange};
 
-use super::question::StatisticsQuestion;
+use super::{
+    question::{Dimensions, StatisticsQuestion},
+    sums::Detail,
+};
 
 /// What a question is made of.
 pub(super) struct Plan {
     /// One for each range.
     pub(super) parts: Vec<Part>,
+    /// What the sums over spans have to tell apart.
+    pub(super) detail: Detail,
     /// Every span that a part needs, once.
     pub(super) spans: Vec<QuarterSpan>,
     /// What has to be summed up from the generations themselves, in the order of the parts.
@@ -24,12 +29,20 @@ pub(super) struct Part {
 
 impl Plan {
     pub(super) fn of(question: &StatisticsQuestion) -> Self {
-        let StatisticsQuestion { ranges, artist, provider: _, model: _, by_artist, exact_times } =
+        let StatisticsQuestion { ranges, artist, provider, model, dimensions, exact_times } =
             question;
+        let Dimensions { artist: by_artist, provider: by_provider, model: by_model } = *dimensions;
         // Sums by quarter know neither artists nor exact times.
         let has_spans = artist.is_none() && !by_artist && !exact_times;
-        let mut plan =
-            Self { parts: Vec::with_capacity(ranges.len()), spans: vec![], entries: vec![] };
+        let mut plan = Self {
+            parts: Vec::with_capacity(ranges.len()),
+            detail: Detail {
+                provider: by_provider || provider.is_some(),
+                model: by_model || model.is_some(),
+            },
+            spans: vec![],
+            entries: vec![],
+        };
         for &range in ranges {
             let (span, rest) = if has_spans {
                 QuarterSpan::within(range)
@@ -41,7 +54,7 @@ impl Plan {
             plan.entries.extend(rest.into_iter().map(|range: TimeRange| EntriesReading {
                 range,
                 artist: *artist,
-                by_artist: *by_artist,
+                by_artist,
                 exact_times: *exact_times,
             }));
         }

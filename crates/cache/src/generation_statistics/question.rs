@@ -1,6 +1,6 @@
-//! What can be asked.
+//! What can be asked, and what is answered.
 
-use domain::{ArtistId, Label, Provider, TimeRange};
+use domain::{ArtistId, ArtistName, GenerationStatus, Label, Provider, Sums, TimeRange};
 
 /// A question about generations: what they took together, in each of some ranges of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,8 +13,34 @@ pub struct StatisticsQuestion {
     pub provider: Option<Provider>,
     /// With which model, or any and none.
     pub model: Option<Label>,
-    /// Whether to tell artists apart. That, and whatever asks about one artist, reads the generations themselves.
-    pub by_artist: bool,
-    /// Whether percentiles must be exact, which reads the generations themselves too.
+    /// What to tell generations apart by. The fewer, the less there is to add up.
+    pub dimensions: Dimensions,
+    /// Whether percentiles must be exact, which reads the generations themselves.
     pub exact_times: bool,
+}
+
+/// What generations are told apart by, besides how they ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dimensions {
+    /// Whose they are. That, and whatever asks about one artist, reads the generations themselves.
+    pub artist: bool,
+    /// Who generated.
+    pub provider: bool,
+    /// With which model.
+    pub model: bool,
+}
+
+/// What generations took together that have everything in common that they are told apart by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSums {
+    /// Whose they are; `None` if nobody's, somebody's who was removed, or if artists are not told apart.
+    pub artist: Option<ArtistName>,
+    /// Who generated; `None` if providers are not told apart.
+    pub provider: Option<Provider>,
+    /// With which model; `None` if that is not known, or if models are not told apart.
+    pub model: Option<Label>,
+    /// How they ended.
+    pub status: GenerationStatus,
+    /// What they took.
+    pub sums: Sums,
 }

@@ -1,63 +1,122 @@
 //! Sums as they are kept, and as they come in.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
-use domain::{GenerationKind, Quarter, QuarterSpan, Rollup, Sums};
+use domain::{
+    GenerationKind, GenerationStatus, Label, Provider, Quarter, QuarterSpan, Rollup, Sums,
+};
 
 /// What an allocation takes besides what was asked for, roughly.
 const ALLOCATION: usize = 16;
 
-/// Folded sums over one span, by kind.
+/// What kept sums tell generations apart by, besides how they ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Detail {
+    pub(super) provider: bool,
+    pub(super) model: bool,
+}
+
+impl Detail {
+    /// Others that tell apart at least as much, and so can be added up to this, the least of them first.
+    pub(super) fn finer(self) -> impl Iterator<Item = Self> {
+        [(false, true), (true, false), (true, true)]
+            .into_iter()
+            .map(|(provider, model)| Self { provider, model })
+            .filter(move |it| *it != self && self.provider <= it.provider && self.model <= it.model)
+    }
+
+    /// What is told apart of a kind.
+    fn of(self, kind: &GenerationKind) -> Group {
+        let GenerationKind { provider, model, status } = kind;
+        Group {
+            provider: self.provider.then(|| provider.clone()),
+            model: if self.model { model.clone() } else { None },
+            status: *status,
+        }
+    }
+
+    /// What is told apart of something that is told in more detail.
+    fn of_group(self, group: &Group) -> Group {
+        let Group { provider, model, status } = group;
+        Group {
+            provider: if self.provider { provider.clone() } else { None },
+            model: if self.model { model.clone() } else { None },
+            status: *status,
+        }
+    }
+}
+
+/// What some generations have in common; what is not told apart is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Group {
+    pub(super) provider: Option<Provider>,
+    pub(super) model: Option<Label>,
+    pub(super) status: GenerationStatus,
+}
+
+/// Sums over one span, by what is told apart.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SpanSums {
-    /// In ascending order, each kind once.
-    kinds: Vec<(GenerationKind, Sums)>,
+    /// In ascending order, each group once.
+    groups: Vec<(Group, Sums)>,
 }
 
 impl SpanSums {
-    /// How many kinds there are.
+    /// The sums of some kinds, in any order.
+    pub(super) fn of<'a>(
+        detail: Detail,
+        kinds: impl IntoIterator<Item = (&'a GenerationKind, &'a Sums)>,
+    ) -> Self {
+        Self::of_groups(kinds.into_iter().map(|(kind, sums)| (detail.of(kind), sums)))
+    }
+
+    /// The same in less detail.
+    pub(super) fn coarsened(&self, detail: Detail) -> Self {
+        Self::of_groups(self.groups.iter().map(|(group, sums)| (detail.of_group(group), sums)))
+    }
+
+    fn of_groups<'a>(groups: impl Iterator<Item = (Group, &'a Sums)>) -> Self {
+        let mut parts = BTreeMap::<Group, Vec<&Sums>>::new();
+        for (group, sums) in groups {
+            parts.entry(group).or_default().push(sums);
+        }
+        let groups = parts.into_iter().map(|(group, parts)| (group, Sums::sum(&parts)));
+        Self { groups: groups.collect() }
+    }
+
+    /// How many groups there are.
     pub(super) fn len(&self) -> usize {
-        self.kinds.len()
+        self.groups.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &(GenerationKind, Sums)> {
-        self.kinds.iter()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(Group, Sums)> {
+        self.groups.iter()
     }
 
-    /// Adds what generations of a kind took.
-    pub(super) fn add(&mut self, kind: &GenerationKind, sums: &Sums) {
-        match self.kinds.binary_search_by(|(known, _)| known.cmp(kind)) {
-            Ok(at) => {
-                if let Some((_, known)) = self.kinds.get_mut(at) {
-                    known.add(sums);
+    /// Adds what others took that are told apart as these are.
+    pub(super) fn add(&mut self, others: &Self) {
+        for (group, sums) in &others.groups {
+            match self.groups.binary_search_by(|(known, _)| known.cmp(group)) {
+                Ok(at) => {
+                    if let Some((_, known)) = self.groups.get_mut(at) {
+                        known.add(sums);
+                    }
                 }
+                Err(at) => self.groups.insert(at, (group.clone(), sums.clone())),
             }
-            Err(at) => self.kinds.insert(at, (kind.clone(), sums.clone())),
         }
     }
 
     /// About how many bytes they take, everything that they own included.
     pub(super) fn bytes(&self) -> usize {
-        let owned = self.kinds.iter().map(|(kind, sums)| {
-            let GenerationKind { provider, model, status: _ } = kind;
-            let model = model.as_ref().map_or(0, |model| model.as_str().len() + ALLOCATION);
-            provider.as_str().len() + ALLOCATION + model + sums.times.size_bytes() + ALLOCATION
+        let owned = self.groups.iter().map(|(group, sums)| {
+            let Group { provider, model, status: _ } = group;
+            let texts =
+                [provider.as_ref().map(Provider::as_str), model.as_ref().map(Label::as_str)];
+            let texts = texts.into_iter().flatten().map(|text| text.len() + ALLOCATION);
+            texts.sum::<usize>() + sums.times.size_bytes() + ALLOCATION
         });
-        self.kinds.capacity() * size_of::<(GenerationKind, Sums)>() + owned.sum::<usize>()
-    }
-}
-
-impl From<Vec<(GenerationKind, Sums)>> for SpanSums {
-    fn from(mut kinds: Vec<(GenerationKind, Sums)>) -> Self {
-        kinds.sort_by(|(left, _), (right, _)| left.cmp(right));
-        kinds.dedup_by(|(later, sums), (kept, total)| {
-            let same = later == kept;
-            if same {
-                total.add(sums);
-            }
-            same
-        });
-        Self { kinds }
+        self.groups.capacity() * size_of::<(Group, Sums)>() + owned.sum::<usize>()
     }
 }
 
@@ -82,12 +141,8 @@ impl RecentSums {
     }
 
     /// What those at some places make together.
-    pub(super) fn total(&self, places: Range<usize>) -> SpanSums {
-        let mut total = SpanSums::default();
-        for rollup in self.at(places) {
-            total.add(&rollup.kind, &rollup.sums);
-        }
-        total
+    pub(super) fn total(&self, places: Range<usize>, detail: Detail) -> SpanSums {
+        SpanSums::of(detail, self.at(places).iter().map(|rollup| (&rollup.kind, &rollup.sums)))
     }
 
     fn at(&self, places: Range<usize>) -> &[Rollup] {

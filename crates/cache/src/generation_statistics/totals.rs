@@ -1,14 +1,26 @@
-//! What generations took together, from many sums of the same artists and kinds.
+//! What generations took together, from many sums of the same groups.
 
-use domain::{ArtistName, EntrySums, GenerationKind, Sums};
+use domain::{ArtistName, GenerationKind, GenerationStatus, Label, Provider, Sums};
 use hashbrown::HashMap;
 
-use super::question::StatisticsQuestion;
+use super::{
+    question::{Dimensions, GroupSums, StatisticsQuestion},
+    sums::Group,
+};
 
 /// Collects what a question is about. Nothing is copied before it is added up.
 pub(super) struct Totals<'a> {
     question: &'a StatisticsQuestion,
-    parts: HashMap<(Option<&'a ArtistName>, &'a GenerationKind), Vec<&'a Sums>>,
+    parts: HashMap<Place<'a>, Vec<&'a Sums>>,
+}
+
+/// What is told apart; the rest is `None`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Place<'a> {
+    artist: Option<&'a ArtistName>,
+    provider: Option<&'a Provider>,
+    model: Option<&'a Label>,
+    status: GenerationStatus,
 }
 
 impl<'a> Totals<'a> {
@@ -23,23 +35,45 @@ impl<'a> Totals<'a> {
         kind: &'a GenerationKind,
         sums: &'a Sums,
     ) {
+        let GenerationKind { provider, model, status } = kind;
+        let (provider, model) = (Some(provider), model.as_ref());
+        self.add_at(Place { artist, provider, model, status: *status }, sums);
+    }
+
+    /// Adds what a group took of which everything is told that the question is about, unless it is about others.
+    pub(super) fn add_group(&mut self, group: &'a Group, sums: &'a Sums) {
+        let Group { provider, model, status } = group;
+        let (provider, model) = (provider.as_ref(), model.as_ref());
+        self.add_at(Place { artist: None, provider, model, status: *status }, sums);
+    }
+
+    fn add_at(&mut self, place: Place<'a>, sums: &'a Sums) {
         // All else that a question says was said to the store, and shapes what it answered.
-        let StatisticsQuestion { provider, model, .. } = self.question;
-        let is_asked_for = provider.as_ref().is_none_or(|asked| *asked == kind.provider)
-            && model.as_ref().is_none_or(|asked| Some(asked) == kind.model.as_ref());
+        let StatisticsQuestion { provider, model, dimensions, .. } = self.question;
+        let is_asked_for = provider.as_ref().is_none_or(|asked| Some(asked) == place.provider)
+            && model.as_ref().is_none_or(|asked| Some(asked) == place.model);
         if is_asked_for {
-            self.parts.entry((artist, kind)).or_default().push(sums);
+            let Dimensions { artist, provider, model } = *dimensions;
+            let place = Place {
+                artist: place.artist.filter(|_| artist),
+                provider: place.provider.filter(|_| provider),
+                model: place.model.filter(|_| model),
+                status: place.status,
+            };
+            self.parts.entry(place).or_default().push(sums);
         }
     }
 
-    /// What each artist and kind took, sorted by both, without those that have no generations.
-    pub(super) fn into_sums(self) -> Vec<EntrySums> {
+    /// What each group took, sorted by all that they are told apart by, without those that have no generations.
+    pub(super) fn into_sums(self) -> Vec<GroupSums> {
         let mut totals: Vec<_> = self
             .parts
             .into_iter()
-            .map(|((artist, kind), sums)| EntrySums {
+            .map(|(Place { artist, provider, model, status }, sums)| GroupSums {
                 artist: artist.cloned(),
-                kind: kind.clone(),
+                provider: provider.cloned(),
+                model: model.cloned(),
+                status,
                 sums: Sums::sum(&sums),
             })
             .filter(|total| total.sums.generations != 0)
@@ -49,6 +83,8 @@ impl<'a> Totals<'a> {
     }
 }
 
-fn place(total: &EntrySums) -> (Option<&str>, &GenerationKind) {
-    (total.artist.as_ref().map(|artist| artist.key().as_str()), &total.kind)
+fn place(total: &GroupSums) -> (Option<&str>, Option<&Provider>, Option<&Label>, GenerationStatus) {
+    let GroupSums { artist, provider, model, status, sums: _ } = total;
+    let artist = artist.as_ref().map(|artist| artist.key().as_str());
+    (artist, provider.as_ref(), model.as_ref(), *status)
 }

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use domain::{EntriesReading, EntrySums, GenerationStatus, RepositoryError, TimeRange, Times};
-use groovebase_cache::StatisticsQuestion;
+use domain::{EntriesReading, GenerationStatus, RepositoryError, TimeRange, Times};
+use groovebase_cache::{Dimensions, GroupSums, StatisticsQuestion};
 
 use super::{
     ask, assert_exact, given, keeping,
@@ -11,6 +11,8 @@ use super::{
 };
 
 const ROOM: u64 = 1 << 20;
+
+const BY_ALL: Dimensions = Dimensions { artist: true, ..given::BY_KIND };
 
 /// Six generations of two quarters that differ in everything, half of them folded.
 fn record_some(store: &Store) {
@@ -33,16 +35,17 @@ fn record_some(store: &Store) {
 }
 
 /// How many generations there are of each artist and kind, as texts.
-fn counts(answer: &[EntrySums]) -> Vec<(String, u64)> {
-    let text = |EntrySums { artist, kind, sums }: &EntrySums| {
+fn counts(answer: &[GroupSums]) -> Vec<(String, u64)> {
+    let text = |GroupSums { artist, provider, model, status, sums }: &GroupSums| {
         let artist = artist.as_ref().map_or("-", |artist| artist.as_str());
-        let model = kind.model.as_ref().map_or("-", |model| model.as_str());
-        (format!("{artist}, {}, {model}, {}", kind.provider, kind.status), sums.generations)
+        let provider = provider.as_ref().map_or("-", |provider| provider.as_str());
+        let model = model.as_ref().map_or("-", |model| model.as_str());
+        (format!("{artist}, {provider}, {model}, {status}"), sums.generations)
     };
     answer.iter().map(text).collect()
 }
 
-fn total(answer: &[EntrySums]) -> u64 {
+fn total(answer: &[GroupSums]) -> u64 {
     answer.iter().map(|it| it.sums.generations).sum()
 }
 
@@ -77,7 +80,7 @@ fn tells_kinds_apart_in_their_order() {
 fn tells_artists_apart_if_asked_to() {
     let (store, statistics) = keeping(ROOM);
     record_some(&store);
-    let question = StatisticsQuestion { by_artist: true, ..given::about(&[(0, 2)]) };
+    let question = StatisticsQuestion { dimensions: BY_ALL, ..given::about(&[(0, 2)]) };
 
     let answer = ask(&statistics, &question).unwrap();
 
@@ -196,7 +199,7 @@ fn what_sums_do_not_know_is_read_from_the_generations() {
 
     for question in [
         StatisticsQuestion { artist, ..question.clone() },
-        StatisticsQuestion { by_artist: true, ..question.clone() },
+        StatisticsQuestion { dimensions: BY_ALL, ..question.clone() },
         StatisticsQuestion { exact_times: true, ..question.clone() },
     ] {
         assert_exact(&store, &statistics, &question);
@@ -205,7 +208,7 @@ fn what_sums_do_not_know_is_read_from_the_generations() {
         let expected = question.ranges.iter().map(|&range| EntriesReading {
             range,
             artist: question.artist,
-            by_artist: question.by_artist,
+            by_artist: question.dimensions.artist,
             exact_times: question.exact_times,
         });
         assert_eq!(reading.entries, expected.collect::<Vec<_>>());

@@ -6,7 +6,7 @@ use domain::{
     ArtistId, ArtistName, GenerationKind, GenerationStatus, Label, Provider, RepositoryError,
     TimeRange,
 };
-use groovebase_cache::StatisticsQuestion;
+use groovebase_cache::{Dimensions, StatisticsQuestion};
 
 use super::store::Made;
 
@@ -61,10 +61,14 @@ pub(crate) fn quarters(from: i64, to: i64) -> TimeRange {
     TimeRange::clipped(from * QUARTER, to * QUARTER)
 }
 
-/// A question about everything in some whole quarters.
+/// What tells kinds apart.
+pub(crate) const BY_KIND: Dimensions = Dimensions { artist: false, provider: true, model: true };
+
+/// A question about every kind in some whole quarters.
 pub(crate) fn about(ranges: &[(i64, i64)]) -> StatisticsQuestion {
     StatisticsQuestion {
         ranges: ranges.iter().map(|&(from, to)| quarters(from, to)).collect(),
+        dimensions: BY_KIND,
         ..StatisticsQuestion::default()
     }
 }

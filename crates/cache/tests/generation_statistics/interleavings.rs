@@ -6,8 +6,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use domain::{EntrySums, GenerationStatus, TimeRange};
-use groovebase_cache::{GenerationStatistics, StatisticsQuestion};
+use domain::{GenerationStatus, TimeRange};
+use groovebase_cache::{Dimensions, GenerationStatistics, GroupSums, StatisticsQuestion};
 use proptest::prelude::*;
 
 use super::{
@@ -64,16 +64,21 @@ fn question() -> impl Strategy<Value = StatisticsQuestion> {
         prop::option::weighted(0.1, 0..3_u8),
         prop::option::weighted(0.2, prop_oneof![Just("openai"), Just("google")]),
         prop::option::weighted(0.2, prop_oneof![Just("gpt-5"), Just("opus")]),
-        prop::bool::weighted(0.2),
+        (prop::bool::weighted(0.2), any::<bool>(), any::<bool>()),
         prop::bool::weighted(0.1),
     )
-        .prop_map(|(ranges, artist, provider, model, by_artist, exact_times)| {
+        .prop_map(|(ranges, artist, provider, model, dimensions, exact_times)| {
+            let (by_artist, by_provider, by_model) = dimensions;
             StatisticsQuestion {
                 ranges,
                 artist: artist.map(|it| given::artist(it).0),
                 provider: provider.map(given::provider),
                 model: model.map(given::model),
-                by_artist,
+                dimensions: Dimensions {
+                    artist: by_artist,
+                    provider: by_provider,
+                    model: by_model,
+                },
                 exact_times,
             }
         })
@@ -96,7 +101,7 @@ struct Asking {
     question: StatisticsQuestion,
     answer: Pin<Box<dyn Future<Output = Answer>>>,
     /// What the answer must be: the brute sums as of the last read for it.
-    expected: Vec<Vec<EntrySums>>,
+    expected: Vec<Vec<GroupSums>>,
     fails: bool,
 }
 
@@ -203,7 +208,7 @@ async fn what_is_recorded_before_a_question_is_in_its_answer() {
                     store.trim(2);
                 }
                 let question = given::about(&[(0, 5), (seed, seed + 1 + round % 4)]);
-                let count = |answer: &[Vec<EntrySums>]| {
+                let count = |answer: &[Vec<GroupSums>]| {
                     answer[0].first().map_or(0, |total| total.sums.generations)
                 };
                 let before = count(&store.compare_now(&question));

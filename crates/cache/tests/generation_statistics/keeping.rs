@@ -6,8 +6,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use domain::QuarterSpan;
-use groovebase_cache::{GenerationStatistics, StatisticsQuestion};
+use domain::{GenerationStatus, QuarterSpan};
+use groovebase_cache::{Dimensions, GenerationStatistics, StatisticsQuestion};
 
 use super::{
     Answer, ask, assert_exact, given, keeping,
@@ -331,4 +331,57 @@ fn without_room_nothing_is_kept() {
     // Nor is a position that the store would have to know.
     assert_eq!(reads(&store), [(None, 1), (None, 1)]);
     assert_eq!((statistics.status().spans, statistics.status().bytes), (0, 0));
+}
+
+#[test]
+fn what_is_kept_in_more_detail_is_not_read_again_for_less() {
+    let by = |provider, model| StatisticsQuestion {
+        dimensions: Dimensions { artist: false, provider, model },
+        ..given::about(&[(0, 2), (1, 3)])
+    };
+    for (first, then, is_kept) in [
+        (by(true, true), by(false, false), true),
+        (by(true, true), by(true, false), true),
+        (by(false, true), by(false, false), true),
+        (by(true, false), by(false, true), false),
+        (by(false, false), by(true, false), false),
+        // What is not told apart in the answer has to be, to leave others out.
+        (
+            by(true, false),
+            StatisticsQuestion { model: Some(given::model("gpt-5")), ..by(false, false) },
+            false,
+        ),
+        (
+            by(false, true),
+            StatisticsQuestion { model: Some(given::model("gpt-5")), ..by(false, false) },
+            true,
+        ),
+    ] {
+        let (store, statistics) = keeping(ROOM);
+        record_kinds(&store);
+        assert_exact(&store, &statistics, &first);
+        store.readings();
+
+        assert_exact(&store, &statistics, &then);
+
+        let spans = if is_kept { 0 } else { 2 };
+        assert_eq!(reads(&store), [(Some(1_000), spans)], "{first:?}, {then:?}");
+        // From then on each is brought up to date.
+        record_kinds(&store);
+        for question in [&then, &first, &then] {
+            assert_exact(&store, &statistics, question);
+        }
+        assert!(reads(&store).iter().all(|(_, spans)| *spans == 0), "{first:?}, {then:?}");
+    }
+}
+
+/// Three kinds in each of three quarters, folded.
+fn record_kinds(store: &Store) {
+    for quarter in 0..3 {
+        for (provider, model) in [("openai", "gpt-5"), ("google", "gpt-5"), ("openai", "o9")] {
+            let kind = given::kind(provider, Some(model), GenerationStatus::Completed);
+            store.record(Made { kind, ..given::made_in(quarter, 40) });
+        }
+    }
+    store.fold_some(9);
 }

@@ -13,7 +13,7 @@ use domain::{
     RepositoryError, Rollup, RollupPosition, RollupReading, RollupSnapshot, Sums, TimeRange, Times,
     Timestamp, TokenSums,
 };
-use groovebase_cache::StatisticsQuestion;
+use groovebase_cache::{Dimensions, GroupSums, StatisticsQuestion};
 use parking_lot::Mutex;
 
 use super::given;
@@ -131,26 +131,34 @@ impl Store {
         &self,
         question: &StatisticsQuestion,
         recorded: usize,
-    ) -> Vec<Vec<EntrySums>> {
+    ) -> Vec<Vec<GroupSums>> {
         let state = self.state.lock();
         let of_range = |range: &TimeRange| {
             let mut totals = BTreeMap::<_, Sums>::new();
             for made in state.made[..recorded].iter().filter(|made| made.is_in(*range)) {
-                let GenerationKind { provider, model, status: _ } = &made.kind;
+                let GenerationKind { provider, model, status } = &made.kind;
                 let is_asked_for = question
                     .artist
                     .is_none_or(|asked| Some(asked) == artist_id(made))
                     && question.provider.as_ref().is_none_or(|asked| asked == provider)
                     && question.model.as_ref().is_none_or(|asked| Some(asked) == model.as_ref());
                 if is_asked_for {
-                    let artist = made.artist.filter(|_| question.by_artist);
-                    let total = totals.entry((artist, made.kind.clone())).or_default();
+                    let Dimensions { artist, provider: by_provider, model: by_model } =
+                        question.dimensions;
+                    let place = (
+                        made.artist.filter(|_| artist),
+                        by_provider.then(|| provider.clone()),
+                        model.clone().filter(|_| by_model),
+                        *status,
+                    );
+                    let total = totals.entry(place).or_default();
                     total.add(&made.sums(question.exact_times));
                 }
             }
-            let total = |((artist, kind), sums): ((Option<u8>, _), _)| {
+            let total = |((artist, provider, model, status), sums): ((Option<u8>, _, _, _), _)| {
                 // Numbers below ten sort as the names do.
-                EntrySums { artist: artist.map(|it| given::artist(it).1), kind, sums }
+                let artist = artist.map(|it| given::artist(it).1);
+                GroupSums { artist, provider, model, status, sums }
             };
             totals.into_iter().map(total).collect()
         };
@@ -158,7 +166,7 @@ impl Store {
     }
 
     /// The same, after all that is recorded.
-    pub(crate) fn compare_now(&self, question: &StatisticsQuestion) -> Vec<Vec<EntrySums>> {
+    pub(crate) fn compare_now(&self, question: &StatisticsQuestion) -> Vec<Vec<GroupSums>> {
         let recorded = self.state.lock().made.len();
         self.compare(question, recorded)
     }

@@ -18,8 +18,9 @@ use crate::{
 /// Keys of one statement.
 const MOST_KEYS: usize = 512;
 
-/// What tells the cells of one table apart.
-pub(super) trait Key: Clone + Eq + Hash + Sized {
+/// What tells the cells of one table apart. Keys ascend as in the table's index, so that neighbours are written together
+/// and a large index is gone through once.
+pub(super) trait Key: Clone + Ord + Hash + Sized {
     /// The table.
     const TABLE: &'static str;
     /// The columns of the key before those of [`CELL`].
@@ -31,7 +32,7 @@ pub(super) trait Key: Clone + Eq + Hash + Sized {
 }
 
 /// A cell of `generation_rollups`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct RollupKey {
     pub(super) width: Width,
     pub(super) starts_at: i64,
@@ -72,7 +73,7 @@ impl Key for RollupKey {
 }
 
 /// A cell of `generation_artist_rollups`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ArtistKey {
     pub(super) artist: Option<ArtistId>,
     pub(super) width: Width,
@@ -116,7 +117,7 @@ impl Key for ArtistKey {
 }
 
 /// A cell of `retired_generations`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct RetiredKey {
     pub(super) artist: Option<ArtistId>,
     pub(super) starts_at: i64,
@@ -146,7 +147,8 @@ pub(super) async fn add<K: Key>(
     backend: Backend,
     mut sums: HashMap<K, Sums>,
 ) -> Result<(), Failure> {
-    let keys: Vec<K> = sums.keys().cloned().collect();
+    let mut keys: Vec<K> = sums.keys().cloned().collect();
+    keys.sort_unstable();
     let mut rest = keys.as_slice();
     while !rest.is_empty() {
         let (some, others) = rest.split_at(power_of_two(rest.len().min(MOST_KEYS)));
@@ -178,6 +180,8 @@ pub(super) async fn put<K: Key>(
         K::OWN_COLUMNS.join(", "),
         replace.join(", ")
     );
+    let mut sums: Vec<(K, Sums)> = sums.into_iter().collect();
+    sums.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
     let rows = sums
         .into_iter()
         .map(|(key, sums)| {

@@ -168,10 +168,10 @@ async fn read_months(
     found: &mut ByArtist,
 ) -> Result<(), Failure> {
     let width = if months.is_some() { Width::Month } else { Width::Ever };
-    let mut values: Vec<Value> = vec![width.stored().into()];
+    let mut values: Vec<Value> = Vec::new();
     let mut conditions = Vec::new();
     if let Some((first, last)) = months {
-        conditions.push(" AND starts_at BETWEEN $2 AND $3".to_owned());
+        conditions.push(" AND starts_at BETWEEN $1 AND $2".to_owned());
         values.push(StoredTime::at_micros(backend, first)?.into());
         values.push(StoredTime::at_micros(backend, last)?.into());
     }
@@ -180,10 +180,12 @@ async fn read_months(
         conditions.push(format!(" AND artist_id = ${}", values.len()));
     }
     let conditions = conditions.concat();
+    // The width is not a parameter, so that the planner sees that the index of months can be used.
     let sql = format!(
-        "SELECT artist_id, {CELL} FROM generation_artist_rollups WHERE width = $1{conditions}
+        "SELECT artist_id, {CELL} FROM generation_artist_rollups WHERE width = {}{conditions}
          UNION ALL
-         SELECT artist_id, {CELL} FROM generation_artist_pending WHERE $1 = $1{conditions}"
+         SELECT artist_id, {CELL} FROM generation_artist_pending WHERE true{conditions}",
+        width.stored()
     );
     let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
     for row in database.query_all_raw(statement).await? {

@@ -1,6 +1,7 @@
 //! The figures of generations, as everything that is told about some of them.
 
-use domain::{EntrySums, GenerationStatus, Sums, Times, TokenSums};
+use cache::GroupSums;
+use domain::{GenerationStatus, Sums, Times, TokenSums};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,12 +17,12 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// What some generations took, from the sums of each kind of them.
-    pub(super) fn of<'a>(parts: impl IntoIterator<Item = &'a EntrySums>) -> Self {
+    /// What some generations took, from the sums of the groups that they make up.
+    pub(super) fn of<'a>(parts: impl IntoIterator<Item = &'a GroupSums>) -> Self {
         let mut figures = Self::default();
         let mut sums = Vec::new();
-        for EntrySums { artist: _, kind, sums: some } in parts {
-            let ended = match kind.status {
+        for GroupSums { artist: _, provider: _, model: _, status, sums: some } in parts {
+            let ended = match status {
                 GenerationStatus::Completed => &mut figures.completed,
                 GenerationStatus::Failed => &mut figures.failed,
                 GenerationStatus::Cancelled => &mut figures.cancelled,

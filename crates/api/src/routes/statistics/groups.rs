@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use domain::EntrySums;
+use cache::{Dimensions, GroupSums};
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -39,13 +39,22 @@ impl Grouping {
         }
     }
 
+    /// What has to be told apart for it.
+    pub(super) const fn dimensions(self) -> Dimensions {
+        Dimensions {
+            artist: matches!(self, Self::Artist),
+            provider: matches!(self, Self::Provider),
+            model: matches!(self, Self::Model),
+        }
+    }
+
     /// The group that a part belongs to.
-    fn group_of(self, part: &EntrySums) -> Group {
+    fn group_of(self, part: &GroupSums) -> Group {
         let name = match self {
-            Self::Provider => Some(part.kind.provider.to_string()),
-            Self::Model => part.kind.model.as_ref().map(ToString::to_string),
+            Self::Provider => part.provider.as_ref().map(ToString::to_string),
+            Self::Model => part.model.as_ref().map(ToString::to_string),
             Self::Artist => part.artist.as_ref().map(ToString::to_string),
-            Self::Status => Some(part.kind.status.to_string()),
+            Self::Status => Some(part.status.to_string()),
         };
         name.map_or(Group::Nameless, Group::Named)
     }
@@ -99,12 +108,12 @@ pub(super) struct Counted {
 
 impl Counted {
     /// The figures of each bucket, from the parts that it consists of. All buckets have the same artists by name.
-    pub(super) fn of(buckets: &[Vec<EntrySums>], grouping: Option<Grouping>) -> Vec<Self> {
+    pub(super) fn of(buckets: &[Vec<GroupSums>], grouping: Option<Grouping>) -> Vec<Self> {
         let by_name = match grouping {
             Some(Grouping::Artist) => Some(most_active(buckets)),
             Some(Grouping::Provider | Grouping::Model | Grouping::Status) | None => None,
         };
-        let group_of = |part: &EntrySums| {
+        let group_of = |part: &GroupSums| {
             let group = grouping?.group_of(part);
             let is_told = match (&group, &by_name) {
                 (Group::Named(name), Some(by_name)) => by_name.contains(name),
@@ -115,8 +124,8 @@ impl Counted {
         buckets.iter().map(|parts| Self::of_bucket(parts, group_of)).collect()
     }
 
-    fn of_bucket(parts: &[EntrySums], group_of: impl Fn(&EntrySums) -> Option<Group>) -> Self {
-        let mut groups: HashMap<Group, Vec<&EntrySums>> = HashMap::new();
+    fn of_bucket(parts: &[GroupSums], group_of: impl Fn(&GroupSums) -> Option<Group>) -> Self {
+        let mut groups: HashMap<Group, Vec<&GroupSums>> = HashMap::new();
         for part in parts {
             if let Some(group) = group_of(part) {
                 groups.entry(group).or_default().push(part);
@@ -142,7 +151,7 @@ fn place((group, figures): &(Group, Figures)) -> (bool, Reverse<u64>, &Group) {
 }
 
 /// The artists with most generations in all buckets together, ties by name.
-fn most_active(buckets: &[Vec<EntrySums>]) -> HashSet<String> {
+fn most_active(buckets: &[Vec<GroupSums>]) -> HashSet<String> {
     let mut counts: HashMap<&str, u64> = HashMap::new();
     for part in buckets.iter().flatten() {
         if let Some(artist) = &part.artist {
@@ -211,18 +220,18 @@ impl GroupView {
 
 #[cfg(test)]
 mod tests {
-    use domain::{ArtistName, GenerationKind, GenerationStatus, Provider, Sums};
+    use domain::{ArtistName, GenerationStatus, Sums};
 
     use super::*;
 
-    fn part(artist: Option<&str>, generations: u64) -> EntrySums {
-        let kind = GenerationKind {
-            provider: Provider::try_from("template").unwrap(),
+    fn part(artist: Option<&str>, generations: u64) -> GroupSums {
+        GroupSums {
+            artist: artist.map(|name| ArtistName::try_from(name).unwrap()),
+            provider: None,
             model: None,
             status: GenerationStatus::Completed,
-        };
-        let artist = artist.map(|name| ArtistName::try_from(name).unwrap());
-        EntrySums { artist, kind, sums: Sums { generations, ..Sums::default() } }
+            sums: Sums { generations, ..Sums::default() },
+        }
     }
 
     fn told(counted: &Counted) -> Vec<(Group, u64)> {

@@ -226,8 +226,8 @@ impl SeriesView {
 
         let SeriesParameters { bucket, tz, group_by, period: _, which } = parameters;
         let exact = which.exact;
-        let by_artist = group_by == Some(Grouping::Artist);
-        let parts = which.sum_up(state, ranges, by_artist).await?;
+        let dimensions = group_by.map(Grouping::dimensions).unwrap_or_default();
+        let parts = which.sum_up(state, ranges, dimensions).await?;
         let counted = Counted::of(&parts, group_by);
 
         let starts: Vec<String> = buckets.into_iter().map(|bucket| bucket.local_start).collect();

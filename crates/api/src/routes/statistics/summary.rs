@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cache::{Dimensions, GroupSums};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -78,14 +79,16 @@ impl StatisticsView {
     ) -> Result<Self, Problem> {
         let StatisticsParameters { period, which } = parameters;
         let exact = which.exact;
-        let parts = which.sum_up(state, vec![period.range()], false).await?;
+        let by_provider = Dimensions { provider: true, ..Dimensions::default() };
+        let parts = which.sum_up(state, vec![period.range()], by_provider).await?;
         let cached_artists = state.cached_artists().await?;
 
         let figures = Figures::of(parts.iter().flatten());
         let mut provider_usage = BTreeMap::new();
-        for part in parts.iter().flatten() {
-            *provider_usage.entry(part.kind.provider.to_string()).or_default() +=
-                part.sums.generations;
+        for GroupSums { provider, sums, .. } in parts.iter().flatten() {
+            if let Some(provider) = provider {
+                *provider_usage.entry(provider.to_string()).or_default() += sums.generations;
+            }
         }
         Ok(Self {
             from: period.from.map(|time| time.to_string()),

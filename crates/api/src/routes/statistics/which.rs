@@ -1,7 +1,7 @@
 //! Which generations are summed up.
 
-use cache::StatisticsQuestion;
-use domain::{ArtistName, EntrySums, Label, Provider, TimeRange};
+use cache::{Dimensions, GroupSums, StatisticsQuestion};
+use domain::{ArtistName, Label, Provider, TimeRange};
 use utoipa::IntoParams;
 
 use super::known;
@@ -40,13 +40,14 @@ impl Which {
         }
     }
 
-    /// What these generations took in each range, by kind and perhaps by artist, all of it as of one moment.
+    /// What these generations took in each range, by how they ended and what else is told apart, all of it as of one
+    /// moment.
     pub(super) async fn sum_up(
         self,
         state: &State,
         ranges: Vec<TimeRange>,
-        by_artist: bool,
-    ) -> Result<Vec<Vec<EntrySums>>, Problem> {
+        dimensions: Dimensions,
+    ) -> Result<Vec<Vec<GroupSums>>, Problem> {
         let Self { artist, provider, model, exact } = self;
         let artist = match artist {
             None => None,
@@ -56,7 +57,7 @@ impl Which {
             },
         };
         let question =
-            StatisticsQuestion { ranges, artist, provider, model, by_artist, exact_times: exact };
+            StatisticsQuestion { ranges, artist, provider, model, dimensions, exact_times: exact };
         Ok(state.statistics.answer(&question).await?)
     }
 }
