@@ -31,7 +31,8 @@ impl Plan {
     pub(super) fn of(question: &StatisticsQuestion) -> Self {
         let StatisticsQuestion { ranges, artist, provider, model, dimensions, exact_times } =
             question;
-        let Dimensions { artist: by_artist, provider: by_provider, model: by_model } = *dimensions;
+        let Dimensions { artist: by_artist, provider: by_provider, model: by_model, status } =
+            *dimensions;
         // Sums by quarter know neither artists nor exact times.
         let has_spans = artist.is_none() && !by_artist && !exact_times;
         let mut plan = Self {
@@ -39,6 +40,7 @@ impl Plan {
             detail: Detail {
                 provider: by_provider || provider.is_some(),
                 model: by_model || model.is_some(),
+                status,
             },
             spans: vec![],
             entries: vec![],

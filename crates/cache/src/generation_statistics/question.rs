@@ -19,8 +19,9 @@ pub struct StatisticsQuestion {
     pub exact_times: bool,
 }
 
-/// What generations are told apart by, besides how they ended.
+/// What generations are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each dimension is there or not")]
 pub struct Dimensions {
     /// Whose they are. That, and whatever asks about one artist, reads the generations themselves.
     pub artist: bool,
@@ -28,6 +29,8 @@ pub struct Dimensions {
     pub provider: bool,
     /// With which model.
     pub model: bool,
+    /// How they ended. How many failed or were cancelled is among the sums in any case.
+    pub status: bool,
 }
 
 /// What generations took together that have everything in common that they are told apart by.
@@ -39,8 +42,8 @@ pub struct GroupSums {
     pub provider: Option<Provider>,
     /// With which model; `None` if that is not known, or if models are not told apart.
     pub model: Option<Label>,
-    /// How they ended.
-    pub status: GenerationStatus,
+    /// How they ended; `None` if that is not told apart.
+    pub status: Option<GenerationStatus>,
     /// What they took.
     pub sums: Sums,
 }

@@ -9,20 +9,31 @@ use domain::{
 /// What an allocation takes besides what was asked for, roughly.
 const ALLOCATION: usize = 16;
 
-/// What kept sums tell generations apart by, besides how they ended.
+/// What kept sums tell generations apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Detail {
     pub(super) provider: bool,
     pub(super) model: bool,
+    pub(super) status: bool,
 }
 
 impl Detail {
     /// Others that tell apart at least as much, and so can be added up to this, the least of them first.
     pub(super) fn finer(self) -> impl Iterator<Item = Self> {
-        [(false, true), (true, false), (true, true)]
+        // A number of three bits each, and the sum of two of them.
+        [1, 2, 4, 3, 5, 6, 7]
             .into_iter()
-            .map(|(provider, model)| Self { provider, model })
-            .filter(move |it| *it != self && self.provider <= it.provider && self.model <= it.model)
+            .map(|bits: u8| Self {
+                provider: bits & 4 != 0,
+                model: bits & 2 != 0,
+                status: bits & 1 != 0,
+            })
+            .filter(move |it| {
+                *it != self
+                    && self.provider <= it.provider
+                    && self.model <= it.model
+                    && self.status <= it.status
+            })
     }
 
     /// What is told apart of a kind.
@@ -31,7 +42,7 @@ impl Detail {
         Group {
             provider: self.provider.then(|| provider.clone()),
             model: if self.model { model.clone() } else { None },
-            status: *status,
+            status: self.status.then_some(*status),
         }
     }
 
@@ -41,7 +52,7 @@ impl Detail {
         Group {
             provider: if self.provider { provider.clone() } else { None },
             model: if self.model { model.clone() } else { None },
-            status: *status,
+            status: status.filter(|_| self.status),
         }
     }
 }
@@ -51,7 +62,7 @@ impl Detail {
 pub(super) struct Group {
     pub(super) provider: Option<Provider>,
     pub(super) model: Option<Label>,
-    pub(super) status: GenerationStatus,
+    pub(super) status: Option<GenerationStatus>,
 }
 
 /// Sums over one span, by what is told apart.

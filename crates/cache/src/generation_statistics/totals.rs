@@ -20,7 +20,7 @@ struct Place<'a> {
     artist: Option<&'a ArtistName>,
     provider: Option<&'a Provider>,
     model: Option<&'a Label>,
-    status: GenerationStatus,
+    status: Option<GenerationStatus>,
 }
 
 impl<'a> Totals<'a> {
@@ -37,7 +37,7 @@ impl<'a> Totals<'a> {
     ) {
         let GenerationKind { provider, model, status } = kind;
         let (provider, model) = (Some(provider), model.as_ref());
-        self.add_at(Place { artist, provider, model, status: *status }, sums);
+        self.add_at(Place { artist, provider, model, status: Some(*status) }, sums);
     }
 
     /// Adds what a group took of which everything is told that the question is about, unless it is about others.
@@ -53,12 +53,12 @@ impl<'a> Totals<'a> {
         let is_asked_for = provider.as_ref().is_none_or(|asked| Some(asked) == place.provider)
             && model.as_ref().is_none_or(|asked| Some(asked) == place.model);
         if is_asked_for {
-            let Dimensions { artist, provider, model } = *dimensions;
+            let Dimensions { artist, provider, model, status } = *dimensions;
             let place = Place {
                 artist: place.artist.filter(|_| artist),
                 provider: place.provider.filter(|_| provider),
                 model: place.model.filter(|_| model),
-                status: place.status,
+                status: place.status.filter(|_| status),
             };
             self.parts.entry(place).or_default().push(sums);
         }
@@ -83,7 +83,9 @@ impl<'a> Totals<'a> {
     }
 }
 
-fn place(total: &GroupSums) -> (Option<&str>, Option<&Provider>, Option<&Label>, GenerationStatus) {
+fn place(
+    total: &GroupSums,
+) -> (Option<&str>, Option<&Provider>, Option<&Label>, Option<GenerationStatus>) {
     let GroupSums { artist, provider, model, status, sums: _ } = total;
     let artist = artist.as_ref().map(|artist| artist.key().as_str());
     (artist, provider.as_ref(), model.as_ref(), *status)

@@ -40,6 +40,7 @@ fn counts(answer: &[GroupSums]) -> Vec<(String, u64)> {
         let artist = artist.as_ref().map_or("-", |artist| artist.as_str());
         let provider = provider.as_ref().map_or("-", |provider| provider.as_str());
         let model = model.as_ref().map_or("-", |model| model.as_str());
+        let status = status.map_or("-", GenerationStatus::as_str);
         (format!("{artist}, {provider}, {model}, {status}"), sums.generations)
     };
     answer.iter().map(text).collect()

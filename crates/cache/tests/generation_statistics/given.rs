@@ -62,7 +62,8 @@ pub(crate) fn quarters(from: i64, to: i64) -> TimeRange {
 }
 
 /// What tells kinds apart.
-pub(crate) const BY_KIND: Dimensions = Dimensions { artist: false, provider: true, model: true };
+pub(crate) const BY_KIND: Dimensions =
+    Dimensions { artist: false, provider: true, model: true, status: true };
 
 /// A question about every kind in some whole quarters.
 pub(crate) fn about(ranges: &[(i64, i64)]) -> StatisticsQuestion {

@@ -64,20 +64,21 @@ fn question() -> impl Strategy<Value = StatisticsQuestion> {
         prop::option::weighted(0.1, 0..3_u8),
         prop::option::weighted(0.2, prop_oneof![Just("openai"), Just("google")]),
         prop::option::weighted(0.2, prop_oneof![Just("gpt-5"), Just("opus")]),
-        (prop::bool::weighted(0.2), any::<bool>(), any::<bool>()),
+        (prop::bool::weighted(0.2), any::<[bool; 3]>()),
         prop::bool::weighted(0.1),
     )
         .prop_map(|(ranges, artist, provider, model, dimensions, exact_times)| {
-            let (by_artist, by_provider, by_model) = dimensions;
+            let (artist_too, [by_provider, by_model, by_status]) = dimensions;
             StatisticsQuestion {
                 ranges,
                 artist: artist.map(|it| given::artist(it).0),
                 provider: provider.map(given::provider),
                 model: model.map(given::model),
                 dimensions: Dimensions {
-                    artist: by_artist,
+                    artist: artist_too,
                     provider: by_provider,
                     model: by_model,
+                    status: by_status,
                 },
                 exact_times,
             }

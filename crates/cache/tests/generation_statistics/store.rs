@@ -35,7 +35,6 @@ pub(crate) struct Made {
 impl Made {
     pub(crate) fn sums(&self, exact_times: bool) -> Sums {
         Sums {
-            generations: 1,
             time_ms: self.time_ms.into(),
             times: if exact_times {
                 Times::exact([(self.time_ms, 1)])
@@ -45,6 +44,7 @@ impl Made {
             priced: self.cost.is_some().into(),
             cost: self.cost.map_or_else(Money::default, |cost| Money::from_nanos(cost.into())),
             tokens: TokenSums { used: self.time_ms.into(), ..TokenSums::default() },
+            ..Sums::ended(self.kind.status, 1)
         }
     }
 
@@ -143,13 +143,17 @@ impl Store {
                     && question.provider.as_ref().is_none_or(|asked| asked == provider)
                     && question.model.as_ref().is_none_or(|asked| Some(asked) == model.as_ref());
                 if is_asked_for {
-                    let Dimensions { artist, provider: by_provider, model: by_model } =
-                        question.dimensions;
+                    let Dimensions {
+                        artist,
+                        provider: by_provider,
+                        model: by_model,
+                        status: by_status,
+                    } = question.dimensions;
                     let place = (
                         made.artist.filter(|_| artist),
                         by_provider.then(|| provider.clone()),
                         model.clone().filter(|_| by_model),
-                        *status,
+                        by_status.then_some(*status),
                     );
                     let total = totals.entry(place).or_default();
                     total.add(&made.sums(question.exact_times));

@@ -1,12 +1,16 @@
 //! What generations took together.
 
-use super::{GenerationDetails, Money, Times, TokenSums};
+use super::{GenerationDetails, GenerationStatus, Money, Times, TokenSums};
 
 /// What some generations took together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
     /// How many there are.
     pub generations: u64,
+    /// How many of them ended with an error.
+    pub failed: u64,
+    /// How many of them somebody stopped.
+    pub cancelled: u64,
     /// Sum of their times, in milliseconds.
     pub time_ms: u64,
     /// Their times.
@@ -24,19 +28,32 @@ impl Sums {
     #[must_use]
     pub fn of(details: &GenerationDetails) -> Self {
         Self {
-            generations: 1,
             time_ms: details.generation_time_ms.into(),
             times: Times::of(details.generation_time_ms),
             priced: details.cost.is_some().into(),
             cost: details.cost.map(Money::from).unwrap_or_default(),
             tokens: details.tokens.into(),
+            ..Self::ended(details.status, 1)
         }
+    }
+
+    /// So many that ended in this way, without anything that they took.
+    #[must_use]
+    pub fn ended(status: GenerationStatus, generations: u64) -> Self {
+        let (failed, cancelled) = match status {
+            GenerationStatus::Completed => (0, 0),
+            GenerationStatus::Failed => (generations, 0),
+            GenerationStatus::Cancelled => (0, generations),
+        };
+        Self { generations, failed, cancelled, ..Self::default() }
     }
 
     /// Adds what others took.
     pub fn add(&mut self, other: &Self) {
-        let Self { generations, time_ms, times, priced, cost, tokens } = other;
+        let Self { generations, failed, cancelled, time_ms, times, priced, cost, tokens } = other;
         self.generations += generations;
+        self.failed += failed;
+        self.cancelled += cancelled;
         self.time_ms += time_ms;
         self.times.add(times);
         self.priced += priced;
@@ -50,14 +67,23 @@ impl Sums {
         let mut sum =
             Self { times: Times::sum(parts.iter().map(|part| &part.times)), ..Self::default() };
         for part in parts {
-            let Self { generations, time_ms, times: _, priced, cost, tokens } = part;
+            let Self { generations, failed, cancelled, time_ms, times: _, priced, cost, tokens } =
+                part;
             sum.generations += generations;
+            sum.failed += failed;
+            sum.cancelled += cancelled;
             sum.time_ms += time_ms;
             sum.priced += priced;
             sum.cost = sum.cost + *cost;
             sum.tokens += *tokens;
         }
         sum
+    }
+
+    /// How many ended with a result.
+    #[must_use]
+    pub const fn completed(&self) -> u64 {
+        self.generations.saturating_sub(self.failed).saturating_sub(self.cancelled)
     }
 
     /// How many have no known cost.

@@ -28,7 +28,16 @@ impl Cell {
     /// The values of the columns [`CELL`].
     pub(crate) fn values(&self, backend: Backend) -> Result<[Value; 16], Failure> {
         let Self { starts_at, kind, sums } = self;
-        let Sums { generations, time_ms, times: _, priced, cost: _, tokens } = sums;
+        let Sums {
+            generations,
+            failed: _,
+            cancelled: _,
+            time_ms,
+            times: _,
+            priced,
+            cost: _,
+            tokens,
+        } = sums;
         let TokenSums { used, input, output, cache_read, cache_write, reasoning } = *tokens;
         let whole = |number: u64| i64::try_from(number).map(Value::from).map_err(Failure::corrupt);
         let [starts_at, provider, model, status] = key_values(backend, *starts_at, kind)?;
@@ -91,11 +100,9 @@ impl Cell {
         };
         let priced = whole(7)?;
         let cost = Money::from_nanos(cost);
-        Ok(Self {
-            starts_at,
-            kind,
-            sums: Sums { generations, time_ms, times, priced, cost, tokens },
-        })
+        let sums =
+            Sums { time_ms, times, priced, cost, tokens, ..Sums::ended(kind.status, generations) };
+        Ok(Self { starts_at, kind, sums })
     }
 
     /// Reads a row that begins with whose sums they are, before the columns [`CELL`].

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{ArtistId, GenerationKind, Money, Sums, Times, TokenSums};
+use domain::{ArtistId, GenerationKind, GenerationStatus, Money, Sums, Times, TokenSums};
 use futures::TryStreamExt;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, QueryResult, Statement, StreamTrait, Value, prelude::Uuid,
@@ -98,7 +98,7 @@ pub(super) async fn count(
             &get::<String>(&row, 3)?,
         )?;
         let time_ms = u32::try_from(get::<i64>(&row, 4)?).map_err(Failure::corrupt)?;
-        let sums = grouped(&row, time_ms)?;
+        let sums = grouped(&row, time_ms, kind.status)?;
         let times = times.entry((artist, kind.clone())).or_default();
         times.push((time_ms, sums.generations));
         let found = found.entry((artist, kind)).or_default();
@@ -128,13 +128,12 @@ pub(super) async fn count(
 }
 
 /// What generations of one time took; the times themselves are added later, all at once.
-fn grouped(row: &QueryResult, time_ms: u32) -> Result<Sums, Failure> {
+fn grouped(row: &QueryResult, time_ms: u32, status: GenerationStatus) -> Result<Sums, Failure> {
     let whole = |column: usize| u64::try_from(get::<i64>(row, column)?).map_err(Failure::corrupt);
     let generations = whole(5)?;
     let nanos =
         i128::from(get::<i64>(row, 7)?) * NANOS_PER_DOLLAR + i128::from(get::<i64>(row, 8)?);
     Ok(Sums {
-        generations,
         time_ms: u64::from(time_ms) * generations,
         times: Times::default(),
         priced: whole(6)?,
@@ -147,6 +146,7 @@ fn grouped(row: &QueryResult, time_ms: u32) -> Result<Sums, Failure> {
             cache_write: whole(13)?,
             reasoning: whole(14)?,
         },
+        ..Sums::ended(status, generations)
     })
 }
 
@@ -187,12 +187,12 @@ fn entry(row: &QueryResult) -> Result<Entry, Failure> {
     };
     let time_ms = u32::try_from(get::<i64>(row, 5)?).map_err(Failure::corrupt)?;
     let cost: Option<i64> = get(row, 6)?;
+    let kind =
+        read_kind(&get::<String>(row, 2)?, &get::<String>(row, 3)?, &get::<String>(row, 4)?)?;
     Ok(Entry {
         artist: get::<Option<Uuid>>(row, 0)?.map(ArtistId::from_uuid),
         created_at: get::<StoredTime>(row, 1)?.unix_micros(),
-        kind: read_kind(&get::<String>(row, 2)?, &get::<String>(row, 3)?, &get::<String>(row, 4)?)?,
         sums: Sums {
-            generations: 1,
             time_ms: time_ms.into(),
             times: Times::of(time_ms),
             priced: cost.is_some().into(),
@@ -205,7 +205,9 @@ fn entry(row: &QueryResult) -> Result<Entry, Failure> {
                 cache_write: known(11)?,
                 reasoning: known(12)?,
             },
+            ..Sums::ended(kind.status, 1)
         },
+        kind,
     })
 }
 

@@ -1,49 +1,16 @@
 //! The figures of generations, as everything that is told about some of them.
 
 use cache::GroupSums;
-use domain::{GenerationStatus, Sums, Times, TokenSums};
+use domain::{Sums, Times, TokenSums};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::money::Dollars;
 
-/// What some generations took together, and how they ended.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Figures {
-    sums: Sums,
-    completed: u64,
-    failed: u64,
-    cancelled: u64,
-}
-
-impl Figures {
-    /// What some generations took, from the sums of the groups that they make up.
-    pub(super) fn of<'a>(parts: impl IntoIterator<Item = &'a GroupSums>) -> Self {
-        let mut figures = Self::default();
-        let mut sums = Vec::new();
-        for GroupSums { artist: _, provider: _, model: _, status, sums: some } in parts {
-            let ended = match status {
-                GenerationStatus::Completed => &mut figures.completed,
-                GenerationStatus::Failed => &mut figures.failed,
-                GenerationStatus::Cancelled => &mut figures.cancelled,
-            };
-            *ended += some.generations;
-            sums.push(some);
-        }
-        // All at once: added one after the other, their times would be gone through again and again.
-        figures.sums = Sums::sum(&sums);
-        figures
-    }
-
-    /// How many generations there are.
-    pub(super) const fn generations(&self) -> u64 {
-        self.sums.generations
-    }
-
-    /// Whether percentiles are exact.
-    pub(super) const fn has_exact_times(&self) -> bool {
-        self.sums.times.is_exact()
-    }
+/// What the generations of some groups took together.
+pub(super) fn sum<'a>(groups: impl IntoIterator<Item = &'a GroupSums>) -> Sums {
+    // All at once: added one after the other, their times would be gone through again and again.
+    Sums::sum(&groups.into_iter().map(|group| &group.sums).collect::<Vec<_>>())
 }
 
 /// Generations in figures.
@@ -80,15 +47,14 @@ pub(super) struct FiguresView {
     pub(super) tokens: TokensView,
 }
 
-impl From<&Figures> for FiguresView {
-    fn from(figures: &Figures) -> Self {
-        let Figures { sums, completed, failed, cancelled } = figures;
+impl From<&Sums> for FiguresView {
+    fn from(sums: &Sums) -> Self {
         let percentile = |part: f64| sums.times.percentile(part);
         Self {
             total_generations: sums.generations,
-            completed: *completed,
-            failed: *failed,
-            cancelled: *cancelled,
+            completed: sums.completed(),
+            failed: sums.failed,
+            cancelled: sums.cancelled,
             avg_generation_time_ms: sums.avg_time_ms(),
             p50_generation_time_ms: percentile(0.5),
             p95_generation_time_ms: percentile(0.95),
@@ -139,8 +105,8 @@ pub(super) struct PercentilesView {
 
 impl PercentilesView {
     /// Those that are asked to be exact are so unless generations were dropped because of their age.
-    pub(super) fn of<'a>(asked: bool, figures: impl IntoIterator<Item = &'a Figures>) -> Self {
-        let exact = asked && figures.into_iter().all(Figures::has_exact_times);
+    pub(super) fn of<'a>(asked: bool, sums: impl IntoIterator<Item = &'a Sums>) -> Self {
+        let exact = asked && sums.into_iter().all(|sums| sums.times.is_exact());
         Self { exact, relative_error: if exact { 0.0 } else { Times::RELATIVE_ERROR } }
     }
 }

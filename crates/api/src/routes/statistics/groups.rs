@@ -7,13 +7,14 @@ use std::{
 };
 
 use cache::{Dimensions, GroupSums};
+use domain::Sums;
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
-use super::figures::{Figures, FiguresView};
+use super::figures::{FiguresView, sum};
 
 /// How many artists have a group of their own. Whoever else there is goes into one group.
 const MOST_ARTISTS: usize = 100;
@@ -45,6 +46,7 @@ impl Grouping {
             artist: matches!(self, Self::Artist),
             provider: matches!(self, Self::Provider),
             model: matches!(self, Self::Model),
+            status: matches!(self, Self::Status),
         }
     }
 
@@ -54,7 +56,7 @@ impl Grouping {
             Self::Provider => part.provider.as_ref().map(ToString::to_string),
             Self::Model => part.model.as_ref().map(ToString::to_string),
             Self::Artist => part.artist.as_ref().map(ToString::to_string),
-            Self::Status => Some(part.status.to_string()),
+            Self::Status => part.status.map(|status| status.to_string()),
         };
         name.map_or(Group::Nameless, Group::Named)
     }
@@ -102,8 +104,8 @@ pub(super) enum Group {
 /// The figures of one bucket: all of it, and each group if groups are told apart.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
-    pub(super) all: Figures,
-    groups: Vec<(Group, Figures)>,
+    pub(super) all: Sums,
+    groups: Vec<(Group, Sums)>,
 }
 
 impl Counted {
@@ -131,23 +133,23 @@ impl Counted {
                 groups.entry(group).or_default().push(part);
             }
         }
-        let mut groups: Vec<(Group, Figures)> =
-            groups.into_iter().map(|(group, parts)| (group, Figures::of(parts))).collect();
+        let mut groups: Vec<(Group, Sums)> =
+            groups.into_iter().map(|(group, parts)| (group, sum(parts))).collect();
         groups.sort_by(|one, other| place(one).cmp(&place(other)));
-        Self { all: Figures::of(parts), groups }
+        Self { all: sum(parts), groups }
     }
 
     /// The groups to show, if groups are told apart: the largest first, others last.
     pub(super) fn views(&self, grouping: Option<Grouping>) -> Option<Vec<GroupView>> {
         let grouping = grouping?;
-        let view = |(group, figures): &(Group, Figures)| GroupView::of(grouping, group, figures);
+        let view = |(group, sums): &(Group, Sums)| GroupView::of(grouping, group, sums);
         Some(self.groups.iter().map(view).collect())
     }
 }
 
 /// What groups are sorted by: the largest first, ties by name, others last.
-fn place((group, figures): &(Group, Figures)) -> (bool, Reverse<u64>, &Group) {
-    (*group == Group::Others, Reverse(figures.generations()), group)
+fn place((group, sums): &(Group, Sums)) -> (bool, Reverse<u64>, &Group) {
+    (*group == Group::Others, Reverse(sums.generations), group)
 }
 
 /// The artists with most generations in all buckets together, ties by name.
@@ -199,7 +201,7 @@ pub(super) struct GroupView {
 struct Name(Option<String>);
 
 impl GroupView {
-    fn of(grouping: Grouping, group: &Group, figures: &Figures) -> Self {
+    fn of(grouping: Grouping, group: &Group, sums: &Sums) -> Self {
         let (name, others) = match group {
             Group::Named(name) => (Some(name.clone()), None),
             Group::Nameless => (None, None),
@@ -213,14 +215,14 @@ impl GroupView {
             artist: name(Grouping::Artist),
             status: name(Grouping::Status),
             others,
-            figures: FiguresView::from(figures),
+            figures: FiguresView::from(sums),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::{ArtistName, GenerationStatus, Sums};
+    use domain::ArtistName;
 
     use super::*;
 
@@ -229,13 +231,13 @@ mod tests {
             artist: artist.map(|name| ArtistName::try_from(name).unwrap()),
             provider: None,
             model: None,
-            status: GenerationStatus::Completed,
+            status: None,
             sums: Sums { generations, ..Sums::default() },
         }
     }
 
     fn told(counted: &Counted) -> Vec<(Group, u64)> {
-        let told = |(group, figures): &(Group, Figures)| (group.clone(), figures.generations());
+        let told = |(group, sums): &(Group, Sums)| (group.clone(), sums.generations);
         counted.groups.iter().map(told).collect()
     }
 
@@ -251,7 +253,7 @@ mod tests {
 
         let expected = [(named("c"), 3), (named("a"), 2), (named("b"), 2), (Group::Nameless, 2)];
         assert_eq!(told(&counted[0]), expected);
-        assert_eq!(counted[0].all.generations(), 9);
+        assert_eq!(counted[0].all.generations, 9);
     }
 
     #[test]
@@ -275,7 +277,7 @@ mod tests {
         let counted = Counted::of(&[vec![part(None, 1)], vec![]], None);
 
         assert!(counted.iter().all(|counted| counted.views(None).is_none()));
-        assert_eq!(counted[0].all.generations(), 1);
+        assert_eq!(counted[0].all.generations, 1);
         assert!(Counted::of(&[vec![]], Some(Grouping::Model))[0].groups.is_empty());
     }
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     Period, Which,
-    figures::{Figures, FiguresView, PercentilesView},
+    figures::{FiguresView, PercentilesView, sum},
 };
 use crate::{
     parameters::{FromParameters, Parameters},
@@ -83,7 +83,7 @@ impl StatisticsView {
         let parts = which.sum_up(state, vec![period.range()], by_provider).await?;
         let cached_artists = state.cached_artists().await?;
 
-        let figures = Figures::of(parts.iter().flatten());
+        let all = sum(parts.iter().flatten());
         let mut provider_usage = BTreeMap::new();
         for GroupSums { provider, sums, .. } in parts.iter().flatten() {
             if let Some(provider) = provider {
@@ -93,10 +93,10 @@ impl StatisticsView {
         Ok(Self {
             from: period.from.map(|time| time.to_string()),
             to: period.to.map(|time| time.to_string()),
-            figures: FiguresView::from(&figures),
+            figures: FiguresView::from(&all),
             provider_usage,
             cached_artists,
-            percentiles: PercentilesView::of(exact, [&figures]),
+            percentiles: PercentilesView::of(exact, [&all]),
         })
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use csv::{Terminator, Writer, WriterBuilder};
+use domain::Sums;
 
 use super::{
-    figures::{Figures, FiguresView, PercentilesView, TokensView},
+    figures::{FiguresView, PercentilesView, TokensView},
     groups::Group,
     series::SeriesView,
     summary::StatisticsView,
@@ -54,7 +55,7 @@ pub(super) fn of_series(view: &SeriesView) -> Result<Vec<u8>, Problem> {
             .map(|it| row(&bucket.start, &bucket.end, Some(&it.group), &it.figures))
             .collect(),
     });
-    let nothing = FiguresView::from(&Figures::default());
+    let nothing = FiguresView::from(&Sums::default());
     written(&row("", "", None, &nothing), rows)
 }
 
