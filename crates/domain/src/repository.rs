@@ -1,5 +1,6 @@
 //! What the domain asks of a store, and how a store may fail.
 
+mod api_keys;
 mod artists;
 mod bulk_load;
 mod changes;
@@ -14,6 +15,7 @@ use std::{error::Error, sync::Arc};
 
 use crate::{ArtistName, GenerationId, Version};
 
+pub use api_keys::{ApiKeys, KeyChange, Rotated, Rotation};
 pub use artists::{ArtistFilter, Artists, FoundArtist};
 pub use bulk_load::{BulkCounts, BulkLoad, ProfileRecord};
 pub use changes::{Change, ChangeFollower, Changes};

@@ -1,5 +1,6 @@
 //! One table per file: the row, then its mapping to the domain.
 
+pub(crate) mod api_key;
 pub(crate) mod artist;
 pub(crate) mod generation;
 pub(crate) mod removed_artist;

@@ -2,11 +2,11 @@
 
 mod versioned_transaction;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
 use domain::{
-    Artists, BulkLoad, Changes, Clock, GenerationRollups, Generations, RepositoryError,
+    ApiKeys, Artists, BulkLoad, Changes, Clock, GenerationRollups, Generations, RepositoryError,
     ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
 };
 use sea_orm::{
@@ -24,6 +24,7 @@ pub(crate) use versioned_transaction::VersionedTransaction;
 #[cfg(feature = "postgres")]
 use crate::vector_index::{Remembered, SearchedIndex, VectorIndex};
 use crate::{
+    api_keys::SeaApiKeys,
     artists::SeaArtists,
     bulk_load::SeaBulkLoad,
     changes::SeaChanges,
@@ -207,6 +208,29 @@ impl Store {
     #[must_use]
     pub fn recordings(&self) -> watch::Receiver<()> {
         self.shared.recordings.subscribe()
+    }
+
+    /// The API keys.
+    #[must_use]
+    pub fn api_keys(&self) -> Arc<dyn ApiKeys> {
+        Arc::new(SeaApiKeys(self.clone()))
+    }
+
+    /// The file that an embedded store lies in; `None` for a server, and for a store in memory.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self.backend() {
+            Backend::Postgres => None,
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => {
+                let pool = self.database().get_sqlite_connection_pool();
+                let options = pool.connect_options();
+                let file = options.get_filename();
+                file.is_file().then(|| file.to_owned())
+            }
+            #[cfg(not(feature = "sqlite"))]
+            Backend::Sqlite => None,
+        }
     }
 
     /// The change feed.
