@@ -2,6 +2,7 @@
 
 pub mod artists;
 pub mod generations;
+pub mod keys;
 pub mod operations;
 mod period;
 pub mod similar_artists;
@@ -22,5 +23,6 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
     similar_artists::register(config);
     generations::register(config);
     statistics::register(config);
+    keys::register(config);
     operations::register(config);
 }

@@ -56,6 +56,18 @@ impl KeyHasher {
         Ok(FreshKey { text: KeyText::new(PublicKeyId::from_random(id), secret), hash })
     }
 
+    /// Makes an access secret from random bytes of the operating system: letters and digits.
+    ///
+    /// # Errors
+    ///
+    /// When it has none.
+    pub fn random_secret() -> Result<String, NoRandomness> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| NoRandomness(Box::new(error)))?;
+        let secret = KeySecret::from_random(bytes);
+        Ok(secret.expose().iter().copied().map(char::from).collect())
+    }
+
     pub(super) fn hash(&self, secret: &KeySecret) -> KeyHash {
         let mut keyed = self.keyed.clone();
         keyed.update(secret.expose());
