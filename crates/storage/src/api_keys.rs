@@ -119,7 +119,7 @@ impl SeaApiKeys {
     async fn create(&self, key: &NewApiKey, _author: &Author) -> Result<ApiKey, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
-        let created = self.write(&transaction, key).await?;
+        let created = self.write(&transaction, key, self.0.now()).await?;
         transaction.commit().await?;
         Ok(created)
     }
@@ -149,7 +149,7 @@ impl SeaApiKeys {
                 .expires_at
                 .map(|end| now.saturating_add_micros(lifetime(old.created_at, end))),
         };
-        let new = self.write(&transaction, &new).await?;
+        let new = self.write(&transaction, &new, now).await?;
         let end = now.saturating_add_micros(rotation.grace_micros);
         let end = old.expires_at.map_or(end, |earlier| earlier.min(end));
         self.set_time(&transaction, key, Column::ExpiresAt, end).await?;
@@ -179,8 +179,9 @@ impl SeaApiKeys {
         &self,
         transaction: &VersionedTransaction<'_>,
         key: &NewApiKey,
+        now: Timestamp,
     ) -> Result<ApiKey, Failure> {
-        let row = api_key::row(self.0.backend(), key, self.0.now());
+        let row = api_key::row(self.0.backend(), key, now);
         Entity::insert(row).exec_without_returning(&**transaction).await?;
         written(transaction, &key.public_id).await
     }

@@ -111,7 +111,7 @@ async fn find_key(
         ("grace_seconds" = Option<u64>, Query, description = "For how long the old key goes on; not at all if not given", minimum = 0, maximum = 31_536_000),
     ),
     responses(
-        (status = CREATED, description = "The new key. If the old one had an end when it was made, this one has it after as long a time", body = KeyView, headers(
+        (status = CREATED, description = "The new key. If the old one had an end, this one has as much time from now as the old one had from the beginning", body = KeyView, headers(
             ("location" = String, description = "Path of the new key"),
             ("cache-control" = String, description = "no-store"),
         )),

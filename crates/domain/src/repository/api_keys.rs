@@ -91,7 +91,7 @@ pub struct Rotation {
 /// A key that was replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotated {
-    /// The new one. If the old one had an end when it was made, this one has it after as long a time.
+    /// The new one. If the old one had an end, this one has as much time from now as the old one had from the beginning.
     pub new: ApiKey,
     /// The old one.
     pub old: ApiKey,
