@@ -8,6 +8,7 @@ use crate::{
     m20261121_000005_create_style_embeddings, m20261121_000006_create_research_sources,
     m20261121_000007_create_generation_history, m20261121_000008_track_versions,
     m20261121_000009_account_for_generations, m20261121_000010_create_api_keys,
+    m20261121_000011_create_audit_log,
 };
 
 /// The order in which changes are applied; reverting goes the other way.
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000008_track_versions::Migration),
             Box::new(m20261121_000009_account_for_generations::Migration),
             Box::new(m20261121_000010_create_api_keys::Migration),
+            Box::new(m20261121_000011_create_audit_log::Migration),
         ]
     }
 }

@@ -161,8 +161,7 @@ fn the_status_of_a_documented_problem_is_the_one_of_its_code() {
         }
     }
     // The others come about before there is an operation to document them at.
-    let everywhere =
-        ["invalid_request", "method_not_allowed", "route_closed", "route_not_found"];
+    let everywhere = ["invalid_request", "method_not_allowed", "route_closed", "route_not_found"];
     let rest: Vec<&str> = statuses.into_keys().filter(|code| !documented.contains(code)).collect();
     assert!(rest.iter().all(|code| everywhere.contains(code)), "{rest:?}");
 }

@@ -1,6 +1,7 @@
 //! Everything the service answers, one resource a file.
 
 pub mod artists;
+pub mod audit;
 pub mod generations;
 pub mod keys;
 pub mod operations;
@@ -24,5 +25,6 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
     generations::register(config);
     statistics::register(config);
     keys::register(config);
+    audit::register(config);
     operations::register(config);
 }

@@ -17,7 +17,8 @@ use cache::{
     WarmingSettings,
 };
 use domain::{
-    ApiKeys, ArtistName, Artists, Generations, RepositoryError, ResearchSources, Timestamp,
+    ApiKeys, ArtistName, Artists, AuditLog, Generations, RepositoryError, ResearchSources,
+    Timestamp,
 };
 use storage::{Backend, PoolUse, Store};
 
@@ -135,6 +136,8 @@ pub struct State {
     pub statistics: GenerationStatistics,
     /// The API keys.
     pub api_keys: Arc<dyn ApiKeys>,
+    /// What is remembered of writes.
+    pub audit_log: Arc<dyn AuditLog>,
     keyring: Option<Keyring>,
     rollups: RollupKeeper,
     history: HistoryKeeper,
@@ -198,6 +201,7 @@ impl State {
                 statistics_memory_bytes,
             ),
             api_keys: store.api_keys(),
+            audit_log: store.audit_log(),
             keyring: access.map(|hasher| Keyring::start(store.api_keys(), hasher, feed.clone())),
             rollups: RollupKeeper::start(store.generation_rollups(), store.recordings()),
             history: HistoryKeeper::start(store.clone(), history_retention),

@@ -13,6 +13,14 @@ pub struct Author {
     pub request: RequestId,
 }
 
+impl Author {
+    /// Somebody at the command line, for something that is as good as a request.
+    #[must_use]
+    pub fn at_the_command_line() -> Self {
+        Self { actor: Actor::Command, request: RequestId::generate() }
+    }
+}
+
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {

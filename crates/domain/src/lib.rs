@@ -2,6 +2,7 @@
 
 mod access;
 mod artist;
+mod audit;
 mod author;
 mod cursor;
 mod generation;
@@ -26,8 +27,14 @@ pub use artist::{
     Artist, ArtistId, ArtistKey, ArtistName, InvalidArtistName, ResearchStatus, SearchText,
     UnknownStatus,
 };
+pub use audit::{
+    AuditAction, AuditEntry, AuditFilter, AuditRecord, AuditRecordId, AuditSubject,
+    UnknownAuditAction,
+};
 pub use author::{Actor, Author, InvalidRequestId, RequestId};
-pub use cursor::{ApiKeyCursor, ArtistCursor, HistoryCursor, InvalidCursor, Page, SourceCursor};
+pub use cursor::{
+    ApiKeyCursor, ArtistCursor, AuditCursor, HistoryCursor, InvalidCursor, Page, SourceCursor,
+};
 pub use generation::{
     Cost, Generation, GenerationDetails, GenerationId, GenerationKind, GenerationStatus,
     GenerationStep, InvalidCost, InvalidLabel, InvalidProvider, InvalidTimes, Label, Money,
@@ -38,12 +45,12 @@ pub use id::{Id, InvalidId};
 pub use json::{InvalidJson, JsonArray, JsonObject};
 pub use limit::{Limit, LimitOutOfRange};
 pub use repository::{
-    ApiKeys, ArtistFilter, Artists, BulkCounts, BulkLoad, Change, ChangeFollower, Changes,
-    EntriesReading, EntrySums, Exactness, Expected, FoundArtist, GenerationRollups, Generations,
-    HistoryFilter, HistoryPage, KeyChange, Neighbour, Neighbours, ProfileRecord, RepositoryError,
-    ResearchSources, Rollup, RollupPosition, RollupReading, RollupSnapshot, Rotated, Rotation,
-    SavedProfile, SearchMode, SimilarArtists, StyleProfiles, StyleVector, StyleVectors,
-    VectorChange,
+    ApiKeys, ArtistFilter, Artists, AuditLog, BulkCounts, BulkLoad, Change, ChangeFollower,
+    Changes, EntriesReading, EntrySums, Exactness, Expected, FoundArtist, GenerationRollups,
+    Generations, HistoryFilter, HistoryPage, KeyChange, Neighbour, Neighbours, ProfileRecord,
+    RepositoryError, ResearchSources, Rollup, RollupPosition, RollupReading, RollupSnapshot,
+    Rotated, Rotation, SavedProfile, SearchMode, SimilarArtists, StyleProfiles, StyleVector,
+    StyleVectors, VectorChange,
 };
 pub use research_source::{
     InvalidResearchSource, NewResearchSource, ResearchSource, ResearchSourceId, SourceLocation,

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod artists;
+mod audit_log;
 mod bulk_load;
 mod changes;
 mod generation_rollups;
@@ -17,6 +18,7 @@ use crate::{ArtistName, GenerationId, Version};
 
 pub use api_keys::{ApiKeys, KeyChange, Rotated, Rotation};
 pub use artists::{ArtistFilter, Artists, FoundArtist};
+pub use audit_log::AuditLog;
 pub use bulk_load::{BulkCounts, BulkLoad, ProfileRecord};
 pub use changes::{Change, ChangeFollower, Changes};
 pub use generation_rollups::{

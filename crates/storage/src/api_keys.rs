@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use domain::{
-    ApiKey, ApiKeyCursor, ApiKeyId, ApiKeys, Author, KeyChange, KeyStanding, Limit, NewApiKey,
-    Page, PublicKeyId, RepositoryError, Rotated, Rotation, Timestamp, Version,
+    ApiKey, ApiKeyCursor, ApiKeyId, ApiKeys, AuditAction, AuditEntry, AuditSubject, Author,
+    KeyChange, KeyStanding, Limit, NewApiKey, Page, PublicKeyId, RepositoryError, Rotated,
+    Rotation, Timestamp, Version,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
@@ -11,6 +12,7 @@ use sea_orm::{
 };
 
 use crate::{
+    audit_log::audit,
     changes::bounds,
     entity::{
         StoredTime,
@@ -116,10 +118,17 @@ impl ApiKeys for SeaApiKeys {
 }
 
 impl SeaApiKeys {
-    async fn create(&self, key: &NewApiKey, _author: &Author) -> Result<ApiKey, Failure> {
+    async fn create(&self, key: &NewApiKey, author: &Author) -> Result<ApiKey, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
         let created = self.write(&transaction, key, self.0.now()).await?;
+        let entry = AuditEntry {
+            action: AuditAction::KeyCreated,
+            subject: AuditSubject::api_key(&created.public_id),
+            before: None,
+            after: Some(created.version),
+        };
+        audit(&self.0, &*transaction, author, entry).await?;
         transaction.commit().await?;
         Ok(created)
     }
@@ -128,7 +137,7 @@ impl SeaApiKeys {
         &self,
         key: &PublicKeyId,
         rotation: &Rotation,
-        _author: &Author,
+        author: &Author,
     ) -> Result<Option<Rotated>, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
@@ -153,7 +162,15 @@ impl SeaApiKeys {
         let end = now.saturating_add_micros(rotation.grace_micros);
         let end = old.expires_at.map_or(end, |earlier| earlier.min(end));
         self.set_time(&transaction, key, Column::ExpiresAt, end).await?;
+        let before = old.version;
         let old = written(&transaction, key).await?;
+        let entries =
+            [(&new, AuditAction::KeyCreated, None), (&old, AuditAction::KeyRotated, Some(before))];
+        for (key, action, before) in entries {
+            let subject = AuditSubject::api_key(&key.public_id);
+            let entry = AuditEntry { action, subject, before, after: Some(key.version) };
+            audit(&self.0, &*transaction, author, entry).await?;
+        }
         transaction.commit().await?;
         Ok(Some(Rotated { new, old }))
     }
@@ -161,7 +178,7 @@ impl SeaApiKeys {
     async fn withdraw(
         &self,
         key: &PublicKeyId,
-        _author: &Author,
+        author: &Author,
     ) -> Result<Option<ApiKey>, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
@@ -171,6 +188,13 @@ impl SeaApiKeys {
         }
         self.set_time(&transaction, key, Column::RevokedAt, self.0.now()).await?;
         let revoked = written(&transaction, key).await?;
+        let entry = AuditEntry {
+            action: AuditAction::KeyRevoked,
+            subject: AuditSubject::api_key(key),
+            before: Some(stored_version(stored.version)?),
+            after: Some(revoked.version),
+        };
+        audit(&self.0, &*transaction, author, entry).await?;
         transaction.commit().await?;
         Ok(Some(revoked))
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod api_key;
 pub(crate) mod artist;
+pub(crate) mod audit_record;
 pub(crate) mod generation;
 pub(crate) mod removed_artist;
 pub(crate) mod research_source;

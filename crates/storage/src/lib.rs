@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod artists;
+mod audit_log;
 mod bulk_load;
 mod changes;
 mod connect;

@@ -6,8 +6,8 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
 use domain::{
-    ApiKeys, Artists, BulkLoad, Changes, Clock, GenerationRollups, Generations, RepositoryError,
-    ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
+    ApiKeys, Artists, AuditLog, BulkLoad, Changes, Clock, GenerationRollups, Generations,
+    RepositoryError, ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
 };
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
@@ -26,6 +26,7 @@ use crate::vector_index::{Remembered, SearchedIndex, VectorIndex};
 use crate::{
     api_keys::SeaApiKeys,
     artists::SeaArtists,
+    audit_log::SeaAuditLog,
     bulk_load::SeaBulkLoad,
     changes::SeaChanges,
     connect::PoolLimits,
@@ -214,6 +215,12 @@ impl Store {
     #[must_use]
     pub fn api_keys(&self) -> Arc<dyn ApiKeys> {
         Arc::new(SeaApiKeys(self.clone()))
+    }
+
+    /// What is remembered of writes.
+    #[must_use]
+    pub fn audit_log(&self) -> Arc<dyn AuditLog> {
+        Arc::new(SeaAuditLog(self.clone()))
     }
 
     /// The file that an embedded store lies in; `None` for a server, and for a store in memory.

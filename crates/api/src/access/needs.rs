@@ -18,7 +18,7 @@ const GENERATE: Need = Need::Scope(Scope::Generate);
 const ADMIN: Need = Need::Scope(Scope::Admin);
 
 /// Every route. `HEAD` needs what `GET` needs.
-pub const NEEDS: [(Method, &str, Need); 30] = [
+pub const NEEDS: [(Method, &str, Need); 31] = [
     (Method::GET, "/api/v1/artists", READ),
     (Method::POST, "/api/v1/artists", WRITE),
     (Method::GET, "/api/v1/artists/{artist}", READ),
@@ -41,6 +41,7 @@ pub const NEEDS: [(Method, &str, Need); 30] = [
     (Method::GET, "/api/v1/keys/{id}", ADMIN),
     (Method::DELETE, "/api/v1/keys/{id}", ADMIN),
     (Method::POST, "/api/v1/keys/{id}/rotate", ADMIN),
+    (Method::GET, "/api/v1/audit", ADMIN),
     (Method::GET, "/health", READ),
     (Method::GET, "/health/live", Need::Public),
     (Method::GET, "/health/ready", Need::Public),

@@ -7,9 +7,8 @@ use std::io::{self, Write};
 use cache::{FreshKey, NoRandomness};
 use clap::ValueEnum;
 use domain::{
-    Actor, ApiKey, ApiKeyCursor, ApiKeys, Author, KeyLimits, KeyName, KeyText, Limit, NewApiKey,
-    NoScope, PublicKeyId, Quota, RepositoryError, RequestId, Rotated, Rotation, Scope, Scopes,
-    Timestamp,
+    ApiKey, ApiKeyCursor, ApiKeys, Author, KeyLimits, KeyName, KeyText, Limit, NewApiKey, NoScope,
+    PublicKeyId, Quota, RepositoryError, Rotated, Rotation, Scope, Scopes, Timestamp,
 };
 use serde_json::json;
 use storage::Store;
@@ -139,7 +138,7 @@ impl NewKey {
             limits: KeyLimits { requests_per_second, burst, requests_per_hour },
             expires_at: expires_in.map(|period| store.now().saturating_add_micros(period.micros())),
         };
-        let key = store.api_keys().insert(&new, &author()).await?;
+        let key = store.api_keys().insert(&new, &Author::at_the_command_line()).await?;
         Ok((text, key))
     }
 }
@@ -152,7 +151,7 @@ async fn rotate(
 ) -> Result<(KeyText, Rotated), KeysError> {
     let public_id = text.public_id().clone();
     let rotation = Rotation { public_id, hash, grace_micros: grace.micros() };
-    match store.api_keys().rotate(id, &rotation, &author()).await {
+    match store.api_keys().rotate(id, &rotation, &Author::at_the_command_line()).await {
         Ok(Some(rotated)) => Ok((text, rotated)),
         Ok(None) => Err(KeysError::Unknown { prefix: id.prefix() }),
         Err(RepositoryError::Conflict) => Err(KeysError::Over { prefix: id.prefix() }),
@@ -166,7 +165,7 @@ async fn revoke(
     format: Format,
     output: &mut impl Write,
 ) -> Result<(), KeysError> {
-    let revoked = store.api_keys().revoke(id, &author()).await?;
+    let revoked = store.api_keys().revoke(id, &Author::at_the_command_line()).await?;
     let revoked = revoked.ok_or_else(|| KeysError::Unknown { prefix: id.prefix() })?;
     match format {
         Format::Text => writeln!(output, "revoked {}", revoked.public_id.prefix())?,
@@ -249,10 +248,6 @@ fn issued(
         }
     }
     Ok(())
-}
-
-fn author() -> Author {
-    Author { actor: Actor::Command, request: RequestId::generate() }
 }
 
 /// Why nothing was done with a key.
