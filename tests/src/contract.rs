@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod artists;
+pub mod audit;
 pub mod bulk_load;
 pub mod changes;
 pub mod commands;
@@ -31,6 +32,11 @@ macro_rules! contracts {
                 returns_what_was_stored, pages_oldest_first, a_key_is_revoked_once, rotating_hands_on_what_a_key_opens,
                 a_key_that_opens_nothing_is_not_rotated, tells_what_changed_in_order, using_a_key_is_no_change,
                 edits_by_hand_count_and_none_is_removed, what_is_no_key_hides_no_other, the_access_secret_is_found_or_asked_for,
+            }
+            audit: {
+                every_write_leaves_a_record, what_changes_nothing_leaves_none, a_write_that_fails_late_leaves_none,
+                recording_leaves_one_record_a_request, an_import_leaves_one_record_a_batch, keys_leave_records,
+                pages_of_what_is_asked_for, nothing_in_it_is_changed_or_removed,
             }
             research_sources: { adds_and_pages, refuses_a_removed_artist, }
             style_vectors: {
@@ -135,7 +141,7 @@ macro_rules! contracts {
                 every_route_is_open_to_those_who_need_it, what_is_no_route_is_told_to_nobody, a_stranger_is_refused_before_the_body,
                 a_key_is_shown_once, bad_keys_are_refused, a_rotated_key_goes_on_for_a_while,
                 a_revocation_is_known_everywhere, a_new_key_is_known_everywhere, the_last_use_is_noted,
-                while_access_is_off_no_key_is_made, keys_outlive_the_database_for_a_while,
+                every_write_is_audited_with_its_key, while_access_is_off_no_key_is_made, keys_outlive_the_database_for_a_while,
             }
             bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
             bad_bodies: {

@@ -9,7 +9,7 @@ use groovebase_tests::document::{
 use serde_json::Value;
 
 /// The interface as it was agreed on.
-const ROUTES: [(&str, &[&str]); 21] = [
+const ROUTES: [(&str, &[&str]); 22] = [
     ("/api/v1/artists", &["get", "post"]),
     ("/api/v1/artists/{artist}", &["get", "delete"]),
     ("/api/v1/artists/{artist}/profile", &["get", "put", "delete"]),
@@ -22,6 +22,7 @@ const ROUTES: [(&str, &[&str]); 21] = [
     ("/api/v1/generations/{id}", &["get"]),
     ("/api/v1/stats", &["get"]),
     ("/api/v1/stats/series", &["get"]),
+    ("/api/v1/audit", &["get"]),
     ("/api/v1/keys", &["get", "post"]),
     ("/api/v1/keys/{id}", &["get", "delete"]),
     ("/api/v1/keys/{id}/rotate", &["post"]),

@@ -163,7 +163,8 @@ pub async fn a_key_that_opens_nothing_is_not_rotated(fixture: &impl Fixture) -> 
 pub async fn tells_what_changed_in_order(fixture: &impl Fixture) -> anyhow::Result<()> {
     let keys = fixture.store().api_keys();
     let one = stored(&*keys, 1).await?;
-    let artist = fixture.artists().find_or_create(&crate::given::name("J Dilla")?).await?.artist;
+    let artist =
+        fixture.artists().find_or_create(&crate::given::name("J Dilla")?, &author()).await?.artist;
     let two = stored(&*keys, 2).await?;
     ensure!(one.version < artist.version && artist.version < two.version);
     ensure!(since(&*keys, Version::ZERO).await? == [one.clone(), two.clone()]);

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Every route and what it needs, written down a second time: a route that is not here fails the tests, whatever the
 /// service says of it.
-const ROUTES: [(&str, &str, Option<Scope>); 28] = [
+const ROUTES: [(&str, &str, Option<Scope>); 29] = [
     ("get", "/api/v1/artists", Some(Scope::Read)),
     ("post", "/api/v1/artists", Some(Scope::Write)),
     ("get", "/api/v1/artists/{artist}", Some(Scope::Read)),
@@ -51,6 +51,7 @@ const ROUTES: [(&str, &str, Option<Scope>); 28] = [
     ("get", "/api/v1/keys/{id}", Some(Scope::Admin)),
     ("delete", "/api/v1/keys/{id}", Some(Scope::Admin)),
     ("post", "/api/v1/keys/{id}/rotate", Some(Scope::Admin)),
+    ("get", "/api/v1/audit", Some(Scope::Admin)),
     ("get", "/health", Some(Scope::Read)),
     ("get", "/health/live", None),
     ("get", "/health/ready", None),
@@ -422,6 +423,57 @@ pub async fn the_last_use_is_noted(service: &Service) -> anyhow::Result<()> {
     let after = keys.find(key.public_id()).await?.context("stored")?;
     ensure!(asked <= shown && after.last_used_at == Some(shown), "{after:?} {shown}");
     ensure!(after.version == before.version && before.last_used_at.is_none(), "{after:?}");
+    Ok(())
+}
+
+/// Who, what and for which request; what was refused leaves nothing.
+pub async fn every_write_is_audited_with_its_key(service: &Service) -> anyhow::Result<()> {
+    let admin = stored(service, &[Scope::Admin], None).await?;
+    let key = stored(service, &[Scope::Write, Scope::Generate], None).await?;
+    let guarded = guarded(service).await?;
+    let path = crate::http::artist("J Dilla", "");
+    let body = crate::given::body::profile();
+    let generations = json!([crate::given::body::generation(), crate::given::body::generation()]);
+    for (status, request) in [
+        (201, Request::put(format!("{path}/profile"), &body)),
+        (200, Request::put(format!("{path}/profile"), &body)),
+        (400, Request::put(format!("{path}/profile"), "{}")),
+        (201, Request::post(super::GENERATIONS, generations).with("idempotency-key", "k")),
+        (200, Request::post(ARTISTS, json!({"name": "j dilla"}))),
+        (204, Request::delete(&path)),
+        (404, Request::delete(&path)),
+    ] {
+        let request = request.with("x-request-id", format!("request-{status}"));
+        guarded.ask(status, keyed(request, &key)).await?;
+    }
+
+    let target = format!("/api/v1/audit?key={}", key.public_id());
+    let log = guarded.ask(200, keyed(Request::get(&target), &admin)).await?.json()?;
+    let records = log["records"].as_array().context("records")?;
+    let told: Vec<(&str, &str)> = records
+        .iter()
+        .filter_map(|record| Some((record["action"].as_str()?, record["request_id"].as_str()?)))
+        .collect();
+    // The key itself was made beside the service.
+    let expected = [
+        ("artist.removed", "request-204"),
+        ("generations.recorded", "request-201"),
+        ("profile.saved", "request-200"),
+        ("profile.saved", "request-201"),
+    ];
+    ensure!(told.get(..4) == Some(&expected[..]), "{told:?}");
+    ensure!(told.get(4).is_some_and(|last| last.0 == "key.created") && told.len() == 5, "{told:?}");
+    let actor = json!({"kind": "key", "key": key.public_id().as_str(), "name": "a key"});
+    ensure!(records.iter().take(4).all(|record| record["actor"] == actor), "{log}");
+    ensure!(records[0]["version_before"] == records[2]["version_after"], "{log}");
+    ensure!(records[2]["version_before"] == records[3]["version_after"], "{log}");
+    ensure!(records[3]["version_before"].is_null() && records[1]["count"] == 2, "{log}");
+    let artist =
+        guarded.ask(200, keyed(Request::get("/api/v1/audit?artist=J%20%20DILLA&limit=1"), &admin));
+    ensure!(artist.await?.at("/records/0/action")? == "artist.removed");
+    let bad = keyed(Request::get("/api/v1/audit?from=now&key=x"), &admin);
+    Problem::read(guarded.send(&bad).await?, 400, "invalid_parameter", &bad)?;
+    guarded.stop().await;
     Ok(())
 }
 
