@@ -112,8 +112,11 @@ mod tests {
         // Checked with Python: hmac.new(SECRET, b'0' * 43, 'sha256').
         let hash = KeyHasher::new(SECRET).unwrap().hash(&KeySecret::from_random([0; 32]));
 
-        let hex: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "dedfda01c488ac6561f1aaaaddb1eb4516ddefa28b08a408eb52a27bf9d2dae1");
+        let expected = [
+            222, 223, 218, 1, 196, 136, 172, 101, 97, 241, 170, 170, 221, 177, 235, 69, 22, 221,
+            239, 162, 139, 8, 164, 8, 235, 82, 162, 123, 249, 210, 218, 225,
+        ];
+        assert_eq!(hash.as_bytes(), &expected);
     }
 
     #[test]
