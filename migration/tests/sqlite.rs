@@ -61,7 +61,7 @@ async fn makes_a_missing_file_unless_told_otherwise() {
     assert!(!path.exists());
 
     let schema = Schema::connect(&url).await.unwrap();
-    assert_eq!(schema.up(None).await.unwrap().len(), 9);
+    assert_eq!(schema.up(None).await.unwrap().len(), 11);
     schema.close().await.unwrap();
     assert_eq!(fs::read(&path).unwrap()[18..20], [2, 2], "the file is not in WAL mode");
 }
@@ -76,7 +76,7 @@ async fn tells_the_status_of_a_file_opened_for_reading() {
 
     let schema = Schema::connect(&format!("{url}?mode=ro")).await.unwrap();
 
-    assert_eq!(schema.pending().await.unwrap().len(), 4);
+    assert_eq!(schema.pending().await.unwrap().len(), 6);
     let error = schema.up(None).await.unwrap_err();
     assert!(matches!(error, MigrationError::Database(_)), "{error:?}");
 }
@@ -84,9 +84,9 @@ async fn tells_the_status_of_a_file_opened_for_reading() {
 #[tokio::test]
 async fn works_in_memory() {
     let schema = Schema::connect("sqlite://:memory:").await.unwrap();
-    assert_eq!(schema.fresh(Consent::EmptyOnly).await.unwrap().len(), 9);
-    assert_eq!(schema.fresh(Consent::DropEverything).await.unwrap().len(), 9);
-    assert_eq!(schema.down(Steps::All).await.unwrap().len(), 9);
+    assert_eq!(schema.fresh(Consent::EmptyOnly).await.unwrap().len(), 11);
+    assert_eq!(schema.fresh(Consent::DropEverything).await.unwrap().len(), 11);
+    assert_eq!(schema.down(Steps::All).await.unwrap().len(), 11);
 }
 
 #[tokio::test]

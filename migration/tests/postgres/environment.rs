@@ -26,7 +26,7 @@ async fn says_which_statement_a_superuser_has_to_run() {
             database.admin.run(&statement).await;
         }
 
-        assert_eq!(schema.up(None).await.unwrap().len(), 9);
+        assert_eq!(schema.up(None).await.unwrap().len(), 11);
     })
     .await;
 }
@@ -74,7 +74,7 @@ async fn says_that_an_extension_is_out_of_reach() {
             database.admin.run(&back).await;
         }
 
-        assert_eq!(schema.up(None).await.unwrap().len(), 9);
+        assert_eq!(schema.up(None).await.unwrap().len(), 11);
     })
     .await;
 }
@@ -87,7 +87,7 @@ async fn makes_extensions_where_other_schemas_reach_them() {
             let mut url = database.url.clone();
             url.query_pairs_mut().append_pair("options", &format!("-csearch_path={path}"));
             let schema = Schema::connect(url.as_str()).await.unwrap();
-            assert_eq!(schema.up(None).await.unwrap().len(), 9);
+            assert_eq!(schema.up(None).await.unwrap().len(), 11);
         }
 
         // Each has its own, and takes versions without waiting for the other.
@@ -108,7 +108,7 @@ async fn says_that_no_schema_exists() {
         let url = database.role_url("-csearch_path=nowhere");
         let schema = Schema::connect(url.as_str()).await.unwrap();
 
-        assert_eq!(schema.pending().await.unwrap().len(), 9);
+        assert_eq!(schema.pending().await.unwrap().len(), 11);
         let error = schema.up(None).await.unwrap_err();
 
         assert!(matches!(error, MigrationError::NoSchema), "{error:?}");

@@ -195,7 +195,7 @@ async fn a_month_is_made_once_and_dropped_once() {
         // A migration's way back takes them all along.
         assert!(store.try_run("SELECT ensure_generation_partition(NULL)").await.is_ok());
         let schema = store.schema().await;
-        schema.down(Steps::N(1)).await.unwrap();
+        schema.down(Steps::N(3)).await.unwrap();
         let left: i64 = store
             .one("SELECT count(*) FROM pg_class WHERE relname LIKE 'generation\\_%\\_y%'")
             .await;

@@ -65,7 +65,7 @@ async fn given(store: &Store) {
 
 async fn up(store: &Store) {
     let schema = store.schema().await;
-    assert_eq!(schema.up(None).await.unwrap(), ["m20261121_000009_account_for_generations"]);
+    assert_eq!(schema.up(Some(1)).await.unwrap(), ["m20261121_000009_account_for_generations"]);
     schema.close().await.unwrap();
 }
 
