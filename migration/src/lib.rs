@@ -19,7 +19,9 @@ mod m20261121_000006_create_research_sources;
 mod m20261121_000007_create_generation_history;
 mod m20261121_000008_track_versions;
 mod m20261121_000009_account_for_generations;
-mod m20261121_000010_index_months_of_artists;
+mod m20261121_000010_create_api_keys;
+mod m20261121_000011_create_audit_log;
+mod m20261121_000012_index_months_of_artists;
 
 pub use error::MigrationError;
 pub use schema::{Consent, MigrationStatus, Schema, Steps};

@@ -1,6 +1,8 @@
 //! What every implementation of a repository trait must do. One contract a trait, one function a promise.
 
+pub mod api_keys;
 pub mod artists;
+pub mod audit;
 pub mod bulk_load;
 pub mod changes;
 pub mod commands;
@@ -25,6 +27,16 @@ macro_rules! contracts {
                 every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand, a_name_that_is_none_hides_no_other,
                 never_uses_a_version_twice, commit_order_is_version_order, a_removal_tells_its_version,
                 a_follower_tells_the_same, a_follower_hears_of_every_commit, hints_that_nobody_waited_for_lose_nothing,
+            }
+            api_keys: {
+                returns_what_was_stored, pages_oldest_first, a_key_is_revoked_once, rotating_hands_on_what_a_key_opens,
+                a_key_that_opens_nothing_is_not_rotated, tells_what_changed_in_order, using_a_key_is_no_change,
+                edits_by_hand_count_and_none_is_removed, what_is_no_key_hides_no_other, the_access_secret_is_found_or_asked_for,
+            }
+            audit: {
+                every_write_leaves_a_record, what_changes_nothing_leaves_none, a_write_that_fails_late_leaves_none,
+                recording_leaves_one_record_a_request, an_import_leaves_one_record_a_batch, keys_leave_records,
+                pages_of_what_is_asked_for, nothing_in_it_is_changed_or_removed,
             }
             research_sources: { adds_and_pages, refuses_a_removed_artist, }
             style_vectors: {
@@ -59,6 +71,7 @@ macro_rules! contracts {
                 a_removed_artists_generations_are_exported_without_it, unknown_artists_can_be_made,
                 every_kind_of_bad_generation_is_told, a_bad_generation_stops_an_import,
                 an_interrupted_import_of_generations_can_be_run_again, an_import_brings_sums_up_to_date,
+                keys_are_made_listed_rotated_and_revoked, what_cannot_be_done_with_keys_is_said,
                 a_range_of_time_can_be_exported, a_synthetic_history_can_be_loaded,
             }
         }
@@ -124,6 +137,12 @@ macro_rules! contracts {
                 describes_itself, every_answer_has_an_identity, a_head_has_no_body,
             }
             paths: { what_is_no_route, what_is_no_utf8, what_is_no_method, }
+            access: {
+                every_route_is_open_to_those_who_need_it, what_is_no_route_is_told_to_nobody, a_stranger_is_refused_before_the_body,
+                a_key_is_shown_once, bad_keys_are_refused, a_rotated_key_goes_on_for_a_while,
+                a_revocation_is_known_everywhere, a_new_key_is_known_everywhere, the_last_use_is_noted,
+                every_write_is_audited_with_its_key, while_access_is_off_no_key_is_made, keys_outlive_the_database_for_a_while,
+            }
             bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
             bad_bodies: {
                 what_is_no_json, what_is_no_object, a_member_given_twice, too_large, not_declared_as_json,

@@ -4,8 +4,8 @@ pub mod body;
 
 use anyhow::Context;
 use domain::{
-    ArtistKey, ArtistName, Confidence, DrumFeel, Embedding, GenerationDetails, GenerationId,
-    GenerationStatus, GenerationStep, JsonArray, JsonObject, Label, NewGeneration,
+    ArtistKey, ArtistName, Author, Confidence, DrumFeel, Embedding, GenerationDetails,
+    GenerationId, GenerationStatus, GenerationStep, JsonArray, JsonObject, Label, NewGeneration,
     NewResearchSource, NewStyleProfile, Provider, QuantitativeParams, SourceLocation, SourceType,
     SourcesCount, Text, TextDescription, Tokens,
 };
@@ -28,6 +28,12 @@ pub const DIFFICULT_NAMES: [&str; 14] = [
     "..",
     "a\\b_c?d#e&f=g",
 ];
+
+/// Whoever writes, where it does not matter who.
+#[must_use]
+pub fn author() -> Author {
+    Author::at_the_command_line()
+}
 
 /// A name.
 pub fn name(text: &str) -> anyhow::Result<ArtistName> {

@@ -1,5 +1,7 @@
 //! The binary as a process: how it starts, what it says, how it ends.
 
+#[path = "binary/access.rs"]
+mod access;
 #[path = "binary/commands.rs"]
 mod commands;
 #[path = "binary/demo.rs"]

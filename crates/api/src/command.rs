@@ -6,6 +6,7 @@ pub mod health;
 pub mod import;
 pub mod index;
 mod interrupt;
+pub mod keys;
 mod kind;
 pub mod migrate;
 pub mod serve;
@@ -60,6 +61,11 @@ pub enum Command {
     /// repairs what was changed by hand.
     #[command(subcommand)]
     Stats(stats::Stats),
+    /// Make, list, rotate and revoke the API keys that open the service.
+    ///
+    /// It works beside a running service, whose instances know of it within a second. Whoever may open the database needs
+    /// no key for it. The exit code is 1 when nothing was done.
+    Keys(keys::Keys),
     /// Show what the service can do, on an example set in a throw-away SQLite file, and go on serving it.
     ///
     /// Starts the real service, makes a request of each kind and prints the `curl` command for it and the answer. The
@@ -75,8 +81,8 @@ impl Command {
     #[must_use]
     pub fn log(&self, configured: &LogSettings) -> LogSettings {
         match self {
-            // Its output is the answers; a line for each request would drown them.
-            Self::Demo(_) => configured.clone().quiet(),
+            // Its output is the answers; a line for each request would drown them. A key stands beside what is said of it.
+            Self::Demo(_) | Self::Keys(_) => configured.clone().quiet(),
             Self::Serve
             | Self::Migrate(_)
             | Self::Import(_)
@@ -107,6 +113,9 @@ impl Command {
                 Ok(exported?)
             }
             Self::Index(index) => Ok(index.run(settings, &mut io::stdout()).await?),
+            Self::Keys(keys) => {
+                Ok(keys.run(settings, &mut io::stdout(), &mut io::stderr()).await?)
+            }
             Self::Stats(stats) => Ok(stats.run(settings, &mut io::stdout()).await?),
             Self::Demo(arguments) => Ok(arguments.execute(settings, &mut io::stdout()).await?),
             Self::Health => Ok(health::ask(settings.http.listen, &mut io::stdout())?),
@@ -136,6 +145,9 @@ pub enum CommandError {
     /// Sums could not be compared or made anew, or are wrong.
     #[error(transparent)]
     Stats(#[from] stats::StatsError),
+    /// Nothing was done with a key.
+    #[error(transparent)]
+    Keys(#[from] keys::KeysError),
     /// The demo ended early.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
@@ -160,6 +172,7 @@ impl CommandError {
             | Self::Export(_)
             | Self::Index(_)
             | Self::Stats(_)
+            | Self::Keys(_)
             | Self::Demo(_)
             | Self::Health(_) => 1,
         }

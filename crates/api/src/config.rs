@@ -3,6 +3,7 @@
 //! A setting comes from a flag, else the environment, else `.env`, else a file, else its default. An unknown name or an
 //! impossible value stops the start, whichever of these it came from.
 
+mod access;
 mod error;
 mod reference;
 mod sources;
@@ -23,6 +24,7 @@ use storage::PoolLimits;
 
 use crate::{command::Command, state::StateSettings};
 
+pub use access::AccessSettings;
 pub use error::{ConfigurationError, Origin};
 pub use reference::configuration_reference;
 pub use sources::Surroundings;
@@ -69,6 +71,9 @@ pub struct Settings {
     /// The account of generations.
     #[command(flatten)]
     pub history: HistorySettings,
+    /// Access.
+    #[command(flatten)]
+    pub access: AccessSettings,
     /// The log.
     #[command(flatten)]
     pub log: LogSettings,
@@ -403,7 +408,7 @@ pub enum UnusableRedis {
 }
 
 impl Settings {
-    /// What the service is built with.
+    /// What the service is built with, but for what checks keys, which needs the store.
     ///
     /// # Errors
     ///
@@ -419,6 +424,7 @@ impl Settings {
             recall_pause: self.similarity.recall_pause(),
             statistics_memory_bytes: self.history.statistics_memory_bytes,
             history_retention: self.history.history_retention.period(),
+            access: None,
         })
     }
 }

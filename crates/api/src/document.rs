@@ -21,6 +21,8 @@ use crate::problem::ProblemBody;
         (name = "similar-artists", description = "Who plays alike"),
         (name = "generations", description = "What was made with whose style, and what it took"),
         (name = "statistics", description = "What all generations took, in figures and over time"),
+        (name = "keys", description = "Who is let in"),
+        (name = "audit", description = "Who wrote what"),
         (name = "operations", description = "Health, metrics and documentation"),
     ),
 )]
@@ -68,7 +70,7 @@ mod tests {
             assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{name}");
             assert!(operation["summary"].is_string(), "{name}");
         }
-        assert_eq!(operations(&document).count(), 23);
+        assert_eq!(operations(&document).count(), 29);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ArtistName, RepositoryError, Version};
+use domain::{ArtistName, RepositoryError, Scope, Version};
 use utoipa::{
     IntoResponses,
     openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder},
@@ -67,6 +67,50 @@ pub(crate) struct UnusableBody;
 
 /// 500 and 503: the service or its database is at fault.
 pub(crate) struct Broken;
+
+/// 404: no such key.
+pub(crate) struct NoKey;
+
+/// 409: the key opens nothing any more, or access is off.
+pub(crate) struct NotIssued;
+
+/// 401 and 403: no good key, or one without the scope. Added to every route that needs one.
+pub(crate) struct NotAdmitted;
+
+impl NotAdmitted {
+    pub(crate) fn responses(scope: Scope) -> Responses {
+        documented([
+            Problem::new(
+                Code::KeyMissing,
+                "an API key is needed: send it as Authorization: Bearer <key>, or as X-API-Key",
+            ),
+            Problem::new(Code::KeyInvalid, "the API key is not valid"),
+            Problem::new(Code::KeyExpired, "the API key has expired"),
+            Problem::new(Code::KeyRevoked, "the API key was revoked"),
+            Problem::new(Code::ScopeMissing, format!("the API key lacks the scope '{scope}'")),
+        ])
+    }
+}
+
+impl Broken {
+    /// 503, on routes that would do without the database if keys did.
+    pub(crate) fn access_unknown() -> Responses {
+        let detail = "the database cannot be reached, so nobody can tell whether the API key is good; try again";
+        documented([Problem::new(Code::DatabaseUnavailable, detail)])
+    }
+}
+
+impl IntoResponses for NoKey {
+    fn responses() -> Responses {
+        documented([Problem::key_not_found()])
+    }
+}
+
+impl IntoResponses for NotIssued {
+    fn responses() -> Responses {
+        documented([Problem::access_off(), Problem::key_over()])
+    }
+}
 
 impl IntoResponses for BadQuery {
     fn responses() -> Responses {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access;
 pub mod batch;
 pub mod body;
 pub mod causes;
@@ -40,7 +41,12 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 pub use config::configuration_reference;
 pub use problem::problem_reference;
 
-use crate::{document::Document, routes::Routes, state::State};
+use crate::{
+    access::{admission, documented, needs::Guard},
+    document::Document,
+    routes::Routes,
+    state::State,
+};
 
 /// The service: routes, documentation, and what happens around every request.
 pub fn app(
@@ -54,27 +60,31 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let (app, openapi) = App::new()
+    let (app, mut openapi) = App::new()
         .into_utoipa_app()
         .openapi(document::frame())
         .configure(routes::register)
         .split_for_parts();
+    documented::complete(&mut openapi);
     app.app_data(state)
         .app_data(web::Data::new(Document::of(&openapi)))
         .app_data(web::Data::new(Routes::of(&openapi)))
+        .app_data(web::Data::new(Guard::default()))
         .service(documentation())
         .default_service(web::to(routes::refuse))
+        .wrap(from_fn(admission::admit))
         .wrap(from_fn(observation::observe))
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it.
 #[must_use]
 pub fn openapi_json() -> String {
-    let (_, openapi) = App::new()
+    let (_, mut openapi) = App::new()
         .into_utoipa_app()
         .openapi(document::frame())
         .configure(routes::register)
         .split_for_parts();
+    documented::complete(&mut openapi);
     openapi.to_pretty_json().unwrap_or_default()
 }
 

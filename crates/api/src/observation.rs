@@ -3,7 +3,7 @@
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpMessage, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
@@ -14,7 +14,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
-use domain::Id;
+use domain::RequestId;
 use futures::FutureExt;
 use tracing::Instrument;
 
@@ -33,7 +33,7 @@ pub(crate) async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let exchange = Exchange {
-        id: RequestId::of(request.headers()),
+        id: request_id(request.headers()),
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         began: Instant::now(),
@@ -43,7 +43,9 @@ pub(crate) async fn observe(
     if exchange.method == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
-    let span = tracing::info_span!("request", request_id = %exchange.id.0);
+    request.extensions_mut().insert(exchange.id.clone());
+    let span =
+        tracing::info_span!("request", request_id = %exchange.id, key = tracing::field::Empty);
     async move {
         if let Err(problem) = path::check(&exchange.path) {
             return Ok(exchange.finish(request.error_response(problem).map_into_boxed_body()));
@@ -95,11 +97,11 @@ impl Exchange {
         if let Some(causes) = problem.causes() {
             tracing::error!(code = problem.code().as_str(), error = causes, "Request failed");
         }
-        problem.respond(&self.id.0, &self.path)
+        problem.respond(self.id.as_str(), &self.path)
     }
 
     fn complete(&self, answer: &mut HttpResponse, route: &str) {
-        if let Ok(id) = HeaderValue::from_str(&self.id.0) {
+        if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
             answer.headers_mut().insert(REQUEST_ID, id);
         }
         if self.state.is_stopping() {
@@ -129,22 +131,10 @@ fn problem_of(error: &Error, status: StatusCode) -> Problem {
     error.as_error::<Problem>().cloned().unwrap_or_else(|| Problem::of_status(status))
 }
 
-/// The caller's `x-request-id` if it is 1 to 128 visible ASCII characters, else a new UUID.
-struct RequestId(String);
-
-impl RequestId {
-    const MAX_CHARS: usize = 128;
-
-    fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(REQUEST_ID).map(HeaderValue::as_bytes);
-        let usable = given.filter(|id| {
-            (1..=Self::MAX_CHARS).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
-        });
-        match usable.and_then(|id| str::from_utf8(id).ok()) {
-            Some(id) => Self(id.to_owned()),
-            None => Self(Id::<Self>::generate().to_string()),
-        }
-    }
+/// The caller's `x-request-id` if it can be used, else a new one.
+fn request_id(headers: &HeaderMap) -> RequestId {
+    let given = headers.get(REQUEST_ID).map(HeaderValue::as_bytes);
+    given.and_then(|id| RequestId::try_from(id).ok()).unwrap_or_else(RequestId::generate)
 }
 
 /// A handler panicked.
@@ -168,7 +158,7 @@ mod tests {
     fn id_of(given: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, HeaderValue::from_str(given).unwrap());
-        RequestId::of(&headers).0
+        request_id(&headers).as_str().to_owned()
     }
 
     #[actix_web::test]

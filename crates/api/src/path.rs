@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
-use domain::{ArtistName, GenerationId};
+use domain::{ArtistName, GenerationId, PublicKeyId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::problem::{Code, Problem};
@@ -30,6 +30,21 @@ impl FromRequest for ArtistInPath {
 pub struct GenerationInPath(pub GenerationId);
 
 impl FromRequest for GenerationInPath {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = segment(request, "id").and_then(|text| {
+            text.parse().map_err(|error| Problem::new(Code::InvalidPath, format!("{error}")))
+        });
+        ready(id.map(Self))
+    }
+}
+
+/// The API key that the segment `{id}` names.
+pub struct KeyInPath(pub PublicKeyId);
+
+impl FromRequest for KeyInPath {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 

@@ -52,12 +52,26 @@ pub enum Code {
     InvalidArtistName,
     /// Something else about the request cannot be understood.
     InvalidRequest,
+    /// No API key is presented.
+    KeyMissing,
+    /// What is presented is no API key, or none of this service.
+    KeyInvalid,
+    /// The API key was good until its time was over.
+    KeyExpired,
+    /// The API key was good until somebody took it back.
+    KeyRevoked,
+    /// The API key does not open this.
+    ScopeMissing,
+    /// The route is open to nobody.
+    RouteClosed,
     /// There is no such artist.
     ArtistNotFound,
     /// The artist has no style profile.
     ProfileNotFound,
     /// There is no such generation.
     GenerationNotFound,
+    /// There is no such API key.
+    KeyNotFound,
     /// There is nothing at this path.
     RouteNotFound,
     /// The path exists, but not with this method; `Allow` tells with which.
@@ -68,6 +82,8 @@ pub enum Code {
     Conflict,
     /// The artist's profile has no embedding to compare.
     EmbeddingMissing,
+    /// Keys are made over HTTP only while they are asked for.
+    AccessOff,
     /// The stored version is not the one the request demands.
     VersionMismatch,
     /// The body is larger than the service takes.
@@ -82,7 +98,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedBody,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -90,14 +106,22 @@ impl Code {
         Self::InvalidPath,
         Self::InvalidArtistName,
         Self::InvalidRequest,
+        Self::KeyMissing,
+        Self::KeyInvalid,
+        Self::KeyExpired,
+        Self::KeyRevoked,
+        Self::ScopeMissing,
+        Self::RouteClosed,
         Self::ArtistNotFound,
         Self::ProfileNotFound,
         Self::GenerationNotFound,
+        Self::KeyNotFound,
         Self::RouteNotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::Conflict,
         Self::EmbeddingMissing,
+        Self::AccessOff,
         Self::VersionMismatch,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
@@ -148,6 +172,14 @@ impl Code {
             Self::InvalidRequest => {
                 (Status::BAD_REQUEST, "invalid_request", "The request is invalid")
             }
+            Self::KeyMissing => (Status::UNAUTHORIZED, "key_missing", "An API key is needed"),
+            Self::KeyInvalid => (Status::UNAUTHORIZED, "key_invalid", "The API key is not valid"),
+            Self::KeyExpired => (Status::UNAUTHORIZED, "key_expired", "The API key has expired"),
+            Self::KeyRevoked => (Status::UNAUTHORIZED, "key_revoked", "The API key was revoked"),
+            Self::ScopeMissing => (Status::FORBIDDEN, "scope_missing", "The API key lacks a scope"),
+            Self::RouteClosed => (Status::FORBIDDEN, "route_closed", "The route is open to nobody"),
+            Self::KeyNotFound => (Status::NOT_FOUND, "key_not_found", "The API key is not known"),
+            Self::AccessOff => (Status::CONFLICT, "access_off", "Access is off"),
             Self::ArtistNotFound => {
                 (Status::NOT_FOUND, "artist_not_found", "The artist is not known")
             }
@@ -259,6 +291,26 @@ impl Problem {
         Self::new(Code::Conflict, detail)
     }
 
+    /// There is no such API key.
+    #[must_use]
+    pub fn key_not_found() -> Self {
+        Self::new(Code::KeyNotFound, "there is no API key with this id")
+    }
+
+    /// The API key opens nothing any more, so there is nothing to hand on.
+    #[must_use]
+    pub fn key_over() -> Self {
+        Self::new(Code::Conflict, "the API key has expired or was revoked; make a new one")
+    }
+
+    /// Nobody has to prove to be an admin, so nobody is handed a key.
+    #[must_use]
+    pub fn access_off() -> Self {
+        let detail =
+            "access is off, so anybody could ask for a key: turn it on, or use `groovebase keys`";
+        Self::new(Code::AccessOff, detail)
+    }
+
     /// The artist's profile has no embedding to compare.
     #[must_use]
     pub fn embedding_missing(artist: &ArtistName) -> Self {
@@ -343,6 +395,9 @@ impl Problem {
         }
         if let Some(served) = &self.served {
             served.tell(&mut response);
+        }
+        if self.code.status() == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         if self.code == Code::DatabaseUnavailable {
             response.insert_header((header::RETRY_AFTER, "1"));

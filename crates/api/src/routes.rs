@@ -1,7 +1,9 @@
 //! Everything the service answers, one resource a file.
 
 pub mod artists;
+pub mod audit;
 pub mod generations;
+pub mod keys;
 pub mod operations;
 mod period;
 pub mod similar_artists;
@@ -22,5 +24,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
     similar_artists::register(config);
     generations::register(config);
     statistics::register(config);
+    keys::register(config);
+    audit::register(config);
     operations::register(config);
 }

@@ -12,10 +12,14 @@ use std::{
 
 use cache::{
     Bounds, CachedArtists, CachedSimilarArtists, CachedStyleProfiles, Feed, FeedStatus,
-    GenerationStatistics, Redis, RedisStyleProfiles, RollupKeeper, RollupKeeperStatus,
-    SharedProfiles, SimilaritySettings, SimilarityStatus, Warming, WarmingSettings,
+    GenerationStatistics, KeyHasher, Keyring, Redis, RedisStyleProfiles, RollupKeeper,
+    RollupKeeperStatus, SharedProfiles, SimilaritySettings, SimilarityStatus, Warming,
+    WarmingSettings,
 };
-use domain::{ArtistName, Artists, Generations, RepositoryError, ResearchSources, Timestamp};
+use domain::{
+    ApiKeys, ArtistName, Artists, AuditLog, Generations, RepositoryError, ResearchSources,
+    Timestamp,
+};
 use storage::{Backend, PoolUse, Store};
 
 use crate::{
@@ -64,6 +68,8 @@ pub struct StateSettings {
     pub statistics_memory_bytes: u64,
     /// How long generations are kept; without this for ever.
     pub history_retention: Option<Duration>,
+    /// What checks the keys of requests; without this requests need none.
+    pub access: Option<KeyHasher>,
 }
 
 impl StateSettings {
@@ -106,6 +112,7 @@ impl Default for StateSettings {
             recall_pause: None,
             statistics_memory_bytes: Self::DEFAULT_STATISTICS_MEMORY_BYTES,
             history_retention: None,
+            access: None,
         }
     }
 }
@@ -127,6 +134,11 @@ pub struct State {
     pub generations: Arc<dyn Generations>,
     /// What the generations took together.
     pub statistics: GenerationStatistics,
+    /// The API keys.
+    pub api_keys: Arc<dyn ApiKeys>,
+    /// What is remembered of writes.
+    pub audit_log: Arc<dyn AuditLog>,
+    keyring: Option<Keyring>,
     rollups: RollupKeeper,
     history: HistoryKeeper,
     feed: Feed,
@@ -157,6 +169,7 @@ impl State {
             recall_pause,
             statistics_memory_bytes,
             history_retention,
+            access,
         } = settings;
         let feed = Feed::start(store.changes(), bounds);
         let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
@@ -187,6 +200,9 @@ impl State {
                 store.generation_rollups(),
                 statistics_memory_bytes,
             ),
+            api_keys: store.api_keys(),
+            audit_log: store.audit_log(),
+            keyring: access.map(|hasher| Keyring::start(store.api_keys(), hasher, feed.clone())),
             rollups: RollupKeeper::start(store.generation_rollups(), store.recordings()),
             history: HistoryKeeper::start(store.clone(), history_retention),
             feed,
@@ -196,6 +212,12 @@ impl State {
             metrics: Metrics::default(),
             stopping: AtomicBool::new(false),
         }
+    }
+
+    /// The keys that open the service; `None` while access is off.
+    #[must_use]
+    pub const fn keyring(&self) -> Option<&Keyring> {
+        self.keyring.as_ref()
     }
 
     /// How the change feed stands.
@@ -303,6 +325,9 @@ impl State {
         self.similar_artists.stop();
         self.rollups.stop();
         self.history.stop();
+        if let Some(keyring) = &self.keyring {
+            keyring.close().await;
+        }
         self.feed.stop();
         if let Some(redis) = self.redis() {
             redis.close();

@@ -4,8 +4,8 @@ use std::{cmp::Ordering, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
-    Artist, ArtistCursor, ArtistFilter, ArtistId, ArtistKey, ArtistName, Artists, FoundArtist,
-    Limit, Page, RepositoryError, ResearchStatus, Version,
+    Artist, ArtistCursor, ArtistFilter, ArtistId, ArtistKey, ArtistName, Artists, Author,
+    FoundArtist, Limit, Page, RepositoryError, ResearchStatus, Version,
 };
 
 use crate::{
@@ -84,8 +84,12 @@ impl Artists for CachedArtists {
         Ok(self.read(artist, Freshness::Default).await?.value)
     }
 
-    async fn find_or_create(&self, artist: &ArtistName) -> Result<FoundArtist, RepositoryError> {
-        let found = self.inner().find_or_create(artist).await?;
+    async fn find_or_create(
+        &self,
+        artist: &ArtistName,
+        author: &Author,
+    ) -> Result<FoundArtist, RepositoryError> {
+        let found = self.inner().find_or_create(artist, author).await?;
         let FoundArtist { artist, created } = &found;
         if *created {
             self.feed().catalog().learn(artist.id, &artist.name, artist.version, false);
@@ -107,17 +111,22 @@ impl Artists for CachedArtists {
         &self,
         artist: &ArtistKey,
         status: ResearchStatus,
+        author: &Author,
     ) -> Result<Option<Artist>, RepositoryError> {
-        let updated = self.inner().set_status(artist, status).await?;
+        let updated = self.inner().set_status(artist, status, author).await?;
         if let Some(artist) = &updated {
             self.settle(artist).await;
         }
         Ok(updated)
     }
 
-    async fn remove(&self, artist: &ArtistKey) -> Result<Option<Version>, RepositoryError> {
+    async fn remove(
+        &self,
+        artist: &ArtistKey,
+        author: &Author,
+    ) -> Result<Option<Version>, RepositoryError> {
         let before = self.feed().catalog().look_up(artist).current;
-        let removed = self.inner().remove(artist).await;
+        let removed = self.inner().remove(artist, author).await;
         match &removed {
             Ok(Some(version)) => {
                 self.feed().catalog().learn_gone(artist, *version);

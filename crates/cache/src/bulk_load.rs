@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{BulkCounts, BulkLoad, ProfileRecord, RepositoryError};
+use domain::{Author, BulkCounts, BulkLoad, ProfileRecord, RepositoryError};
 
 use crate::feed::Feed;
 
@@ -24,8 +24,12 @@ impl CachedBulkLoad {
 
 #[async_trait]
 impl BulkLoad for CachedBulkLoad {
-    async fn load(&self, batch: Vec<ProfileRecord>) -> Result<BulkCounts, RepositoryError> {
-        let counts = self.inner.load(batch).await?;
+    async fn load(
+        &self,
+        batch: Vec<ProfileRecord>,
+        author: &Author,
+    ) -> Result<BulkCounts, RepositoryError> {
+        let counts = self.inner.load(batch, author).await?;
         self.feed.settle().await;
         Ok(counts)
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod artists;
 mod bulk_load;
 mod catalog;
@@ -23,6 +24,9 @@ mod statistics;
 mod style_profiles;
 mod warming;
 
+pub use access::{
+    FreshKey, InvalidAccessSecret, KeyHasher, KeyRefusal, Keyring, KeyringStatus, NoRandomness,
+};
 pub use artists::CachedArtists;
 pub use bulk_load::CachedBulkLoad;
 #[cfg(feature = "redis")]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    ArtistId, ArtistKey, Expected, NewStyleProfile, RepositoryError, SavedProfile, StyleProfile,
-    StyleProfiles, Version,
+    ArtistId, ArtistKey, Author, Expected, NewStyleProfile, RepositoryError, SavedProfile,
+    StyleProfile, StyleProfiles, Version,
 };
 
 use crate::{
@@ -166,8 +166,9 @@ impl<R: Representation> StyleProfiles for CachedStyleProfiles<R> {
         &self,
         profile: &NewStyleProfile,
         expected: Expected,
+        author: &Author,
     ) -> Result<SavedProfile, RepositoryError> {
-        let saved = self.coherent.origin().inner.save(profile, expected).await;
+        let saved = self.coherent.origin().inner.save(profile, expected, author).await;
         match &saved {
             Ok(saved) => {
                 let cached = Arc::new(CachedProfile::new(Arc::clone(&saved.profile)));
@@ -183,9 +184,10 @@ impl<R: Representation> StyleProfiles for CachedStyleProfiles<R> {
         &self,
         artist: &ArtistKey,
         expected: Expected,
+        author: &Author,
     ) -> Result<Option<Version>, RepositoryError> {
         let before = self.feed().catalog().look_up(artist).current;
-        let removed = self.coherent.origin().inner.remove(artist, expected).await;
+        let removed = self.coherent.origin().inner.remove(artist, expected, author).await;
         match &removed {
             Ok(Some(version)) => {
                 if !self.feed().catalog().learn_bare(artist, *version) {

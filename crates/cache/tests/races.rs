@@ -76,7 +76,12 @@ impl Instance {
     }
 
     async fn save(&self, artist: &str, text: &str) -> Version {
-        self.profiles.save(&profile(artist, text), Expected::Any).await.unwrap().profile.version
+        self.profiles
+            .save(&profile(artist, text), Expected::Any, &domain::Author::at_the_command_line())
+            .await
+            .unwrap()
+            .profile
+            .version
     }
 }
 
@@ -171,7 +176,7 @@ async fn a_late_fill_after_removal_and_recreation_is_not_kept() {
     let reader = instance.reading("J Dilla");
     store.finds.reached_by(1).await;
 
-    instance.artists.remove(&key("J Dilla")).await.unwrap();
+    instance.artists.remove(&key("J Dilla"), &domain::Author::at_the_command_line()).await.unwrap();
     let between = instance.read("J Dilla").await;
     instance.save("J Dilla", "new").await;
     store.finds.open();
@@ -192,7 +197,7 @@ async fn a_late_fill_does_not_bring_a_removed_artist_back() {
     // The feed stands still, so that only what the instance did itself can be known.
     store.rounds.close();
 
-    instance.artists.remove(&key("J Dilla")).await.unwrap();
+    instance.artists.remove(&key("J Dilla"), &domain::Author::at_the_command_line()).await.unwrap();
     store.finds.open();
     reader.await.unwrap();
 
@@ -262,7 +267,15 @@ async fn an_instance_that_dies_between_commit_and_invalidation_leaves_no_old_ans
     store.saves.close();
     let save = tokio::spawn({
         let profiles = dying.profiles.clone();
-        async move { profiles.save(&profile("J Dilla", "new"), Expected::Any).await }
+        async move {
+            profiles
+                .save(
+                    &profile("J Dilla", "new"),
+                    Expected::Any,
+                    &domain::Author::at_the_command_line(),
+                )
+                .await
+        }
     });
     store.saves.reached_by(1).await;
 
@@ -360,7 +373,16 @@ async fn of_two_writers_each_sees_its_own_and_the_last_stands() {
     store.saves.close();
     let first = tokio::spawn({
         let profiles = one.profiles.clone();
-        async move { profiles.save(&profile("J Dilla", "first"), Expected::Any).await.unwrap() }
+        async move {
+            profiles
+                .save(
+                    &profile("J Dilla", "first"),
+                    Expected::Any,
+                    &domain::Author::at_the_command_line(),
+                )
+                .await
+                .unwrap()
+        }
     });
     store.saves.reached_by(1).await;
     store.rounds.close();
@@ -384,11 +406,15 @@ async fn own_writes_are_seen_though_the_feed_stands_still() {
 
     instance.save("J Dilla", "one").await;
     let saved = instance.read("J Dilla").await;
-    instance.profiles.remove(&key("J Dilla"), Expected::Any).await.unwrap();
+    instance
+        .profiles
+        .remove(&key("J Dilla"), Expected::Any, &domain::Author::at_the_command_line())
+        .await
+        .unwrap();
     let bare = instance.read("J Dilla").await;
     instance.save("J Dilla", "two").await;
     let again = instance.read("J Dilla").await;
-    instance.artists.remove(&key("J Dilla")).await.unwrap();
+    instance.artists.remove(&key("J Dilla"), &domain::Author::at_the_command_line()).await.unwrap();
     let gone = instance.read("J Dilla").await;
 
     assert_eq!(saved, Answer::fresh("one", Tier::Memory));
@@ -596,7 +622,11 @@ async fn what_only_the_feed_could_tell_is_seen_though_it_cannot() {
     struct Loader(Arc<Scripted>);
     #[async_trait::async_trait]
     impl BulkLoad for Loader {
-        async fn load(&self, _: Vec<ProfileRecord>) -> Result<domain::BulkCounts, RepositoryError> {
+        async fn load(
+            &self,
+            _: Vec<ProfileRecord>,
+            _: &domain::Author,
+        ) -> Result<domain::BulkCounts, RepositoryError> {
             self.0.commit("J Dilla", "loaded");
             Ok(domain::BulkCounts::default())
         }
@@ -617,7 +647,7 @@ async fn what_only_the_feed_could_tell_is_seen_though_it_cannot() {
     store.finds.reached_by(1).await;
 
     let loader = CachedBulkLoad::new(Arc::new(Loader(Arc::clone(&store))), instance.feed.clone());
-    loader.load(Vec::new()).await.unwrap();
+    loader.load(Vec::new(), &domain::Author::at_the_command_line()).await.unwrap();
     let late = instance.reading("J Dilla");
     tokio::task::yield_now().await;
     store.finds.open();
@@ -789,7 +819,11 @@ async fn what_was_loaded_in_bulk_is_seen_even_if_it_cannot_be_confirmed() {
     struct Loader(Arc<Scripted>);
     #[async_trait::async_trait]
     impl BulkLoad for Loader {
-        async fn load(&self, _: Vec<ProfileRecord>) -> Result<domain::BulkCounts, RepositoryError> {
+        async fn load(
+            &self,
+            _: Vec<ProfileRecord>,
+            _: &domain::Author,
+        ) -> Result<domain::BulkCounts, RepositoryError> {
             self.0.commit("J Dilla", "loaded");
             self.0.unreachable.store(true, Ordering::SeqCst);
             Ok(domain::BulkCounts::default())
@@ -805,7 +839,7 @@ async fn what_was_loaded_in_bulk_is_seen_even_if_it_cannot_be_confirmed() {
     instance.read("J Dilla").await;
     let loader = CachedBulkLoad::new(Arc::new(Loader(Arc::clone(&store))), instance.feed.clone());
 
-    loader.load(Vec::new()).await.unwrap();
+    loader.load(Vec::new(), &domain::Author::at_the_command_line()).await.unwrap();
     let unconfirmed = instance.profiles.read(&key("J Dilla"), Freshness::Default).await;
     store.unreachable.store(false, Ordering::SeqCst);
     let reachable = instance.read("J Dilla").await;

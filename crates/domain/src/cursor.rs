@@ -4,7 +4,9 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{ArtistKey, GenerationId, Id, Limit, ResearchSourceId, Timestamp};
+use crate::{
+    ApiKeyId, ArtistKey, AuditRecordId, GenerationId, Id, Limit, ResearchSourceId, Timestamp,
+};
 
 /// One page of results.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +113,64 @@ impl SourceCursor {
     }
 }
 
+/// A position in the list of API keys, oldest first: after this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiKeyCursor(pub ApiKeyId);
+
+impl ApiKeyCursor {
+    /// The token for a caller to hand back.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut token = b"k1".to_vec();
+        token.extend(self.0.as_uuid().as_bytes());
+        URL_SAFE_NO_PAD.encode(token)
+    }
+
+    /// Reads a token.
+    ///
+    /// # Errors
+    ///
+    /// When the token was not made by [`Self::encode`].
+    pub fn parse(token: &str) -> Result<Self, InvalidCursor> {
+        let uuid: [u8; 16] = position(token, b"k1")?.try_into().map_err(|_| InvalidCursor)?;
+        Ok(Self(Id::from_uuid(uuid::Uuid::from_bytes(uuid))))
+    }
+}
+
+/// A position in the audit log, newest first: after this record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditCursor {
+    /// When the last record of the page before was written.
+    pub at: Timestamp,
+    /// Which one it was.
+    pub id: AuditRecordId,
+}
+
+impl AuditCursor {
+    /// The token for a caller to hand back.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut token = b"l1".to_vec();
+        token.extend(self.at.unix_micros().to_be_bytes());
+        token.extend(self.id.as_uuid().as_bytes());
+        URL_SAFE_NO_PAD.encode(token)
+    }
+
+    /// Reads a token.
+    ///
+    /// # Errors
+    ///
+    /// When the token was not made by [`Self::encode`].
+    pub fn parse(token: &str) -> Result<Self, InvalidCursor> {
+        let position = position(token, b"l1")?;
+        let (micros, uuid) = position.split_first_chunk::<8>().ok_or(InvalidCursor)?;
+        let at =
+            Timestamp::from_unix_micros(i64::from_be_bytes(*micros)).map_err(|_| InvalidCursor)?;
+        let uuid: [u8; 16] = uuid.try_into().map_err(|_| InvalidCursor)?;
+        Ok(Self { at, id: Id::from_uuid(uuid::Uuid::from_bytes(uuid)) })
+    }
+}
+
 /// A token that no page handed out, or one of another listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cursor is not one that this listing handed out")]
@@ -136,7 +196,11 @@ mod tests {
             id: GenerationId::generate(),
         };
         let source = SourceCursor(ResearchSourceId::generate());
+        let key = ApiKeyCursor(ApiKeyId::generate());
+        let record = AuditCursor { at: history.created_at, id: AuditRecordId::generate() };
 
+        assert_eq!(AuditCursor::parse(&record.encode()), Ok(record));
+        assert_eq!(ApiKeyCursor::parse(&key.encode()), Ok(key));
         assert_eq!(ArtistCursor::parse(&artist.encode()), Ok(artist));
         assert_eq!(HistoryCursor::parse(&history.encode()), Ok(history));
         assert_eq!(SourceCursor::parse(&source.encode()), Ok(source));

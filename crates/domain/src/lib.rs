@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod artist;
+mod audit;
+mod author;
 mod cursor;
 mod generation;
 mod id;
@@ -15,11 +18,23 @@ mod time_series;
 mod timestamp;
 mod version;
 
+pub use access::{
+    ApiKey, ApiKeyId, InvalidKeyHash, InvalidKeyName, InvalidKeyText, InvalidPublicKeyId,
+    InvalidQuota, KeyHash, KeyLimits, KeyName, KeySecret, KeyStanding, KeyText, NewApiKey, NoScope,
+    PublicKeyId, Quota, Scope, Scopes, UnknownScope, UnknownScopes,
+};
 pub use artist::{
     Artist, ArtistId, ArtistKey, ArtistName, InvalidArtistName, ResearchStatus, SearchText,
     UnknownStatus,
 };
-pub use cursor::{ArtistCursor, HistoryCursor, InvalidCursor, Page, SourceCursor};
+pub use audit::{
+    AuditAction, AuditEntry, AuditFilter, AuditRecord, AuditRecordId, AuditSubject,
+    UnknownAuditAction,
+};
+pub use author::{Actor, Author, InvalidRequestId, RequestId};
+pub use cursor::{
+    ApiKeyCursor, ArtistCursor, AuditCursor, HistoryCursor, InvalidCursor, Page, SourceCursor,
+};
 pub use generation::{
     Cost, Generation, GenerationDetails, GenerationId, GenerationKind, GenerationStatus,
     GenerationStep, InvalidCost, InvalidLabel, InvalidProvider, InvalidTimes, Label, Money,
@@ -30,11 +45,12 @@ pub use id::{Id, InvalidId};
 pub use json::{InvalidJson, JsonArray, JsonObject};
 pub use limit::{Limit, LimitOutOfRange};
 pub use repository::{
-    ArtistFilter, Artists, BulkCounts, BulkLoad, Change, ChangeFollower, Changes, EntriesReading,
-    EntrySums, Exactness, Expected, FoundArtist, GenerationRollups, Generations, HistoryFilter,
-    HistoryPage, Neighbour, Neighbours, ProfileRecord, RepositoryError, ResearchSources, Rollup,
-    RollupPosition, RollupReading, RollupSnapshot, SavedProfile, SearchMode, SimilarArtists,
-    StyleProfiles, StyleVector, StyleVectors, VectorChange,
+    ApiKeys, ArtistFilter, Artists, AuditLog, BulkCounts, BulkLoad, Change, ChangeFollower,
+    Changes, EntriesReading, EntrySums, Exactness, Expected, FoundArtist, GenerationRollups,
+    Generations, HistoryFilter, HistoryPage, KeyChange, Neighbour, Neighbours, ProfileRecord,
+    RepositoryError, ResearchSources, Rollup, RollupPosition, RollupReading, RollupSnapshot,
+    Rotated, Rotation, SavedProfile, SearchMode, SimilarArtists, StyleProfiles, StyleVector,
+    StyleVectors, VectorChange,
 };
 pub use research_source::{
     InvalidResearchSource, NewResearchSource, ResearchSource, ResearchSourceId, SourceLocation,

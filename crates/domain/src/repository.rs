@@ -1,6 +1,8 @@
 //! What the domain asks of a store, and how a store may fail.
 
+mod api_keys;
 mod artists;
+mod audit_log;
 mod bulk_load;
 mod changes;
 mod generation_rollups;
@@ -14,7 +16,9 @@ use std::{error::Error, sync::Arc};
 
 use crate::{ArtistName, GenerationId, Version};
 
+pub use api_keys::{ApiKeys, KeyChange, Rotated, Rotation};
 pub use artists::{ArtistFilter, Artists, FoundArtist};
+pub use audit_log::AuditLog;
 pub use bulk_load::{BulkCounts, BulkLoad, ProfileRecord};
 pub use changes::{Change, ChangeFollower, Changes};
 pub use generation_rollups::{

@@ -32,6 +32,17 @@ impl Timestamp {
     pub const fn unix_micros(self) -> i64 {
         self.unix_micros
     }
+
+    /// So many microseconds later, but no later than the year 9999.
+    #[must_use]
+    pub const fn saturating_add_micros(self, micros: u64) -> Self {
+        let later = self.unix_micros.saturating_add_unsigned(micros);
+        if later < Self::MAX_UNIX_MICROS {
+            Self { unix_micros: later }
+        } else {
+            Self { unix_micros: Self::MAX_UNIX_MICROS }
+        }
+    }
 }
 
 impl TryFrom<OffsetDateTime> for Timestamp {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use domain::{
-    Artist, ArtistCursor, ArtistFilter, ArtistKey, ArtistName, Artists, FoundArtist, Limit, Page,
-    RepositoryError, ResearchStatus, Version,
+    Artist, ArtistCursor, ArtistFilter, ArtistKey, ArtistName, Artists, AuditAction, AuditEntry,
+    AuditSubject, Author, FoundArtist, Limit, Page, RepositoryError, ResearchStatus, Version,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
@@ -12,6 +12,7 @@ use sea_orm::{
 };
 
 use crate::{
+    audit_log::audit,
     entity::{
         StoredTime,
         artist::{self, Column, Entity, Model, stored_version},
@@ -36,11 +37,15 @@ impl Artists for SeaArtists {
             .await
     }
 
-    async fn find_or_create(&self, artist: &ArtistName) -> Result<FoundArtist, RepositoryError> {
+    async fn find_or_create(
+        &self,
+        artist: &ArtistName,
+        author: &Author,
+    ) -> Result<FoundArtist, RepositoryError> {
         if let Some(artist) = self.find(artist.key()).await? {
             return Ok(FoundArtist { artist, created: false });
         }
-        self.0.retry(|| self.create(artist)).await
+        self.0.retry(|| self.create(artist, author)).await
     }
 
     async fn page(
@@ -55,11 +60,13 @@ impl Artists for SeaArtists {
         &self,
         artist: &ArtistKey,
         status: ResearchStatus,
+        author: &Author,
     ) -> Result<Option<Artist>, RepositoryError> {
         self.0
             .retry(|| async {
                 let _writer = self.0.writer().await?;
                 let transaction = self.0.begin_versioned().await?;
+                let Some(before) = row(&*transaction, artist).await? else { return Ok(None) };
                 Entity::update_many()
                     .col_expr(Column::ResearchStatus, Expr::value(status.as_str()))
                     .col_expr(
@@ -69,16 +76,27 @@ impl Artists for SeaArtists {
                     .filter(Column::NameKey.eq(artist.as_str()))
                     .exec(&*transaction)
                     .await?;
-                let updated = row(&*transaction, artist).await?;
+                let updated = row(&*transaction, artist).await?.ok_or(RepositoryError::Conflict)?;
+                let entry = AuditEntry {
+                    action: AuditAction::ArtistStatusChanged,
+                    subject: AuditSubject::artist(artist),
+                    before: Some(stored_version(before.version)?),
+                    after: Some(stored_version(updated.version)?),
+                };
+                audit(&self.0, &*transaction, author, entry).await?;
                 transaction.commit().await?;
-                updated.map(Artist::try_from).transpose()
+                Artist::try_from(updated).map(Some)
             })
             .await
     }
 
-    async fn remove(&self, artist: &ArtistKey) -> Result<Option<Version>, RepositoryError> {
+    async fn remove(
+        &self,
+        artist: &ArtistKey,
+        author: &Author,
+    ) -> Result<Option<Version>, RepositoryError> {
         // Not repeated: a second attempt could not tell whether the first one removed it.
-        Ok(self.delete(artist).await?)
+        Ok(self.delete(artist, author).await?)
     }
 
     async fn suggest(
@@ -91,7 +109,7 @@ impl Artists for SeaArtists {
 }
 
 impl SeaArtists {
-    async fn create(&self, artist: &ArtistName) -> Result<FoundArtist, Failure> {
+    async fn create(&self, artist: &ArtistName, author: &Author) -> Result<FoundArtist, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
         let inserted = Entity::insert(artist::pending(self.0.backend(), artist, self.0.now()))
@@ -99,13 +117,27 @@ impl SeaArtists {
             .exec_without_returning(&*transaction)
             .await?;
         let found = row(&*transaction, artist.key()).await?.ok_or(RepositoryError::Conflict)?;
+        if inserted != 0 {
+            let entry = AuditEntry {
+                action: AuditAction::ArtistCreated,
+                subject: AuditSubject::artist(artist.key()),
+                before: None,
+                after: Some(stored_version(found.version)?),
+            };
+            audit(&self.0, &*transaction, author, entry).await?;
+        }
         transaction.commit().await?;
         Ok(FoundArtist { artist: found.try_into()?, created: inserted != 0 })
     }
 
-    async fn delete(&self, artist: &ArtistKey) -> Result<Option<Version>, Failure> {
+    async fn delete(
+        &self,
+        artist: &ArtistKey,
+        author: &Author,
+    ) -> Result<Option<Version>, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
+        let Some(before) = row(&*transaction, artist).await? else { return Ok(None) };
         let deletion = Entity::delete_many()
             .filter(Column::NameKey.eq(artist.as_str()))
             .exec(&*transaction)
@@ -117,8 +149,16 @@ impl SeaArtists {
             .one(&*transaction)
             .await?
             .ok_or_else(|| DbErr::RecordNotFound("a trigger writes it".to_owned()))?;
+        let version = stored_version(removal.version)?;
+        let entry = AuditEntry {
+            action: AuditAction::ArtistRemoved,
+            subject: AuditSubject::artist(artist),
+            before: Some(stored_version(before.version)?),
+            after: Some(version),
+        };
+        audit(&self.0, &*transaction, author, entry).await?;
         transaction.commit().await?;
-        Ok(Some(stored_version(removal.version)?))
+        Ok(Some(version))
     }
 
     async fn read_page(

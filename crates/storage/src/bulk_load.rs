@@ -8,7 +8,10 @@ mod sqlite;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use domain::{ArtistKey, BulkCounts, BulkLoad, ProfileRecord, RepositoryError};
+use domain::{
+    ArtistKey, AuditAction, AuditEntry, AuditSubject, Author, BulkCounts, BulkLoad, ProfileRecord,
+    RepositoryError,
+};
 
 use crate::store::{Backend, Store};
 
@@ -18,7 +21,11 @@ pub(crate) struct SeaBulkLoad(pub(crate) Store);
 
 #[async_trait]
 impl BulkLoad for SeaBulkLoad {
-    async fn load(&self, batch: Vec<ProfileRecord>) -> Result<BulkCounts, RepositoryError> {
+    async fn load(
+        &self,
+        batch: Vec<ProfileRecord>,
+        author: &Author,
+    ) -> Result<BulkCounts, RepositoryError> {
         let (batch, merged) = one_for_each_artist(batch);
         // What was loaded already is left alone, so repeating changes nothing.
         let mut counts = self
@@ -26,9 +33,9 @@ impl BulkLoad for SeaBulkLoad {
             .retry(|| async {
                 match self.0.backend() {
                     #[cfg(feature = "postgres")]
-                    Backend::Postgres => postgres::load(&self.0, &batch).await,
+                    Backend::Postgres => postgres::load(&self.0, &batch, author).await,
                     #[cfg(feature = "sqlite")]
-                    Backend::Sqlite => sqlite::load(&self.0, &batch).await,
+                    Backend::Sqlite => sqlite::load(&self.0, &batch, author).await,
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
                     _ => Err(RepositoryError::Conflict.into()),
                 }
@@ -52,6 +59,18 @@ impl BulkLoad for SeaBulkLoad {
             })
             .await
     }
+}
+
+/// What is remembered of a batch, if it changed anything.
+fn remembered(counts: BulkCounts) -> Option<AuditEntry> {
+    let BulkCounts { created, replaced, unchanged: _, sources } = counts;
+    let changed = created + replaced;
+    (changed + sources != 0).then(|| AuditEntry {
+        action: AuditAction::ProfilesImported,
+        subject: AuditSubject { entries: Some(changed), ..AuditSubject::default() },
+        before: None,
+        after: None,
+    })
 }
 
 /// One record for each artist, which says what saving them one after the other would leave, and how many others were

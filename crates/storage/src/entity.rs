@@ -1,6 +1,8 @@
 //! One table per file: the row, then its mapping to the domain.
 
+pub(crate) mod api_key;
 pub(crate) mod artist;
+pub(crate) mod audit_record;
 pub(crate) mod generation;
 pub(crate) mod removed_artist;
 pub(crate) mod research_source;

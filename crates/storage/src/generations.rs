@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use domain::{
-    ArtistId, Generation, GenerationId, Generations, HistoryCursor, HistoryFilter, HistoryPage,
-    Limit, NewGeneration, Page, RepositoryError, TimeRange,
+    ArtistId, Author, Generation, GenerationId, Generations, HistoryCursor, HistoryFilter,
+    HistoryPage, Limit, NewGeneration, Page, RepositoryError, TimeRange,
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
@@ -27,6 +27,7 @@ use crate::{
     store::{Backend, Store},
 };
 
+use self::recording::Recorder;
 pub(crate) use self::{group_commit::GroupCommit, partitions::Partitions};
 
 /// Identities of one statement; SQLite binds at most 32,766 values.
@@ -41,11 +42,12 @@ impl Generations for SeaGenerations {
     async fn record(
         &self,
         generations: Vec<NewGeneration>,
+        author: &Author,
     ) -> Result<Vec<Generation>, RepositoryError> {
         if generations.is_empty() {
             return Ok(Vec::new());
         }
-        group_commit::record(&self.0, generations).await
+        group_commit::record(&self.0, Recorder { author: author.clone(), generations }).await
     }
 
     async fn find(&self, id: GenerationId) -> Result<Option<Generation>, RepositoryError> {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod api_keys;
 mod artists;
+mod audit_log;
 mod bulk_load;
 mod changes;
 mod connect;

@@ -2,13 +2,17 @@
 
 use async_trait::async_trait;
 use domain::{
-    ArtistId, Limit, NewResearchSource, Page, RepositoryError, ResearchSource, ResearchSources,
-    SourceCursor, SourceType,
+    ArtistId, ArtistKey, AuditAction, AuditEntry, AuditSubject, Author, Limit, NewResearchSource,
+    Page, RepositoryError, ResearchSource, ResearchSources, SourceCursor, SourceType,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, TryIntoModel};
 
 use crate::{
-    entity::research_source::{self, Column, Entity},
+    audit_log::audit,
+    entity::{
+        artist,
+        research_source::{self, Column, Entity},
+    },
     error::Failure,
     store::Store,
 };
@@ -21,13 +25,14 @@ pub(crate) struct SeaResearchSources(pub(crate) Store);
 impl ResearchSources for SeaResearchSources {
     async fn add(
         &self,
-        artist: ArtistId,
+        owner: ArtistId,
         sources: Vec<NewResearchSource>,
+        author: &Author,
     ) -> Result<Vec<ResearchSource>, RepositoryError> {
         let now = self.0.now();
         let rows: Vec<_> = sources
             .iter()
-            .map(|source| research_source::row(self.0.backend(), source, artist, now))
+            .map(|source| research_source::row(self.0.backend(), source, owner, now))
             .collect();
         let stored = rows
             .iter()
@@ -44,8 +49,25 @@ impl ResearchSources for SeaResearchSources {
 
         let insertion = async {
             let _writer = self.0.writer().await?;
-            // One statement is a transaction of its own.
-            Entity::insert_many(rows).exec_without_returning(self.0.database()).await?;
+            let transaction = self.0.begin().await?;
+            let entries = u64::try_from(rows.len()).ok();
+            Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+            let key: Option<String> = artist::Entity::find_by_id(owner.as_uuid())
+                .select_only()
+                .column(artist::Column::NameKey)
+                .into_tuple()
+                .one(&transaction)
+                .await?;
+            let key = key.ok_or(RepositoryError::Conflict)?;
+            let key = ArtistKey::parse(&key).map_err(Failure::corrupt)?;
+            let entry = AuditEntry {
+                action: AuditAction::SourcesAdded,
+                subject: AuditSubject { entries, ..AuditSubject::artist(&key) },
+                before: None,
+                after: None,
+            };
+            audit(&self.0, &transaction, author, entry).await?;
+            transaction.commit().await?;
             Ok::<_, Failure>(())
         };
         // Not repeated: a second attempt would add them again if the first one was committed.

@@ -2,12 +2,12 @@
 
 mod versioned_transaction;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
 use domain::{
-    Artists, BulkLoad, Changes, Clock, GenerationRollups, Generations, RepositoryError,
-    ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
+    ApiKeys, Artists, AuditLog, BulkLoad, Changes, Clock, GenerationRollups, Generations,
+    RepositoryError, ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
 };
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
@@ -24,7 +24,9 @@ pub(crate) use versioned_transaction::VersionedTransaction;
 #[cfg(feature = "postgres")]
 use crate::vector_index::{Remembered, SearchedIndex, VectorIndex};
 use crate::{
+    api_keys::SeaApiKeys,
     artists::SeaArtists,
+    audit_log::SeaAuditLog,
     bulk_load::SeaBulkLoad,
     changes::SeaChanges,
     connect::PoolLimits,
@@ -207,6 +209,35 @@ impl Store {
     #[must_use]
     pub fn recordings(&self) -> watch::Receiver<()> {
         self.shared.recordings.subscribe()
+    }
+
+    /// The API keys.
+    #[must_use]
+    pub fn api_keys(&self) -> Arc<dyn ApiKeys> {
+        Arc::new(SeaApiKeys(self.clone()))
+    }
+
+    /// What is remembered of writes.
+    #[must_use]
+    pub fn audit_log(&self) -> Arc<dyn AuditLog> {
+        Arc::new(SeaAuditLog(self.clone()))
+    }
+
+    /// The file that an embedded store lies in; `None` for a server, and for a store in memory.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self.backend() {
+            Backend::Postgres => None,
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => {
+                let pool = self.database().get_sqlite_connection_pool();
+                let options = pool.connect_options();
+                let file = options.get_filename();
+                file.is_file().then(|| file.to_owned())
+            }
+            #[cfg(not(feature = "sqlite"))]
+            Backend::Sqlite => None,
+        }
     }
 
     /// The change feed.

@@ -4,8 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
-    ArtistId, ArtistKey, Confidence, Expected, NewStyleProfile, RepositoryError, ResearchStatus,
-    SavedProfile, StyleProfile, StyleProfiles, Version,
+    ArtistId, ArtistKey, AuditAction, AuditEntry, AuditSubject, Author, Confidence, Expected,
+    NewStyleProfile, RepositoryError, ResearchStatus, SavedProfile, StyleProfile, StyleProfiles,
+    Version,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set,
@@ -13,6 +14,7 @@ use sea_orm::{
 };
 
 use crate::{
+    audit_log::audit,
     entity::{StoredTime, StoredVector, artist, style_embedding, style_profile},
     error::Failure,
     store::Store,
@@ -45,12 +47,13 @@ impl StyleProfiles for SeaStyleProfiles {
         &self,
         profile: &NewStyleProfile,
         expected: Expected,
+        author: &Author,
     ) -> Result<SavedProfile, RepositoryError> {
         match expected {
-            Expected::Any => self.0.retry(|| self.write(profile, expected)).await,
+            Expected::Any => self.0.retry(|| self.write(profile, expected, author)).await,
             // Not repeated: a second attempt would not find what it expects if the first one was committed.
             Expected::Present | Expected::Absent | Expected::At(_) => {
-                Ok(self.write(profile, expected).await?)
+                Ok(self.write(profile, expected, author).await?)
             }
         }
     }
@@ -59,9 +62,10 @@ impl StyleProfiles for SeaStyleProfiles {
         &self,
         artist: &ArtistKey,
         expected: Expected,
+        author: &Author,
     ) -> Result<Option<Version>, RepositoryError> {
         // Not repeated: a second attempt could not tell whether the first one removed it.
-        Ok(self.delete(artist, expected).await?)
+        Ok(self.delete(artist, expected, author).await?)
     }
 }
 
@@ -89,13 +93,22 @@ impl SeaStyleProfiles {
         &self,
         profile: &NewStyleProfile,
         expected: Expected,
+        author: &Author,
     ) -> Result<SavedProfile, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
         let stored =
             rows(&*transaction, &[profile.artist.key().as_str()]).await?.into_iter().next();
         expect(expected, stored.as_ref())?;
+        let before = stored.as_ref().map(|rows| artist::stored_version(rows.artist.version));
         let saved = write(&self.0, &*transaction, profile, stored).await?;
+        let entry = AuditEntry {
+            action: AuditAction::ProfileSaved,
+            subject: AuditSubject::artist(profile.artist.key()),
+            before: before.transpose()?,
+            after: Some(saved.profile.version),
+        };
+        audit(&self.0, &*transaction, author, entry).await?;
         transaction.commit().await?;
         Ok(saved)
     }
@@ -104,10 +117,12 @@ impl SeaStyleProfiles {
         &self,
         artist: &ArtistKey,
         expected: Expected,
+        author: &Author,
     ) -> Result<Option<Version>, Failure> {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
-        let stored = rows(&*transaction, &[artist.as_str()]).await?.into_iter().next();
+        let key = artist;
+        let stored = rows(&*transaction, &[key.as_str()]).await?.into_iter().next();
         expect(expected, stored.as_ref())?;
         let Some(Rows { artist, profile: Some(profile), .. }) = stored else { return Ok(None) };
 
@@ -123,8 +138,16 @@ impl SeaStyleProfiles {
         };
         bare.update(&*transaction).await?;
         let version = version(&*transaction, ArtistId::from_uuid(artist.id)).await?;
+        let version = artist::stored_version(version)?;
+        let entry = AuditEntry {
+            action: AuditAction::ProfileRemoved,
+            subject: AuditSubject::artist(key),
+            before: Some(artist::stored_version(artist.version)?),
+            after: Some(version),
+        };
+        audit(&self.0, &*transaction, author, entry).await?;
         transaction.commit().await?;
-        Ok(Some(artist::stored_version(version)?))
+        Ok(Some(version))
     }
 }
 

@@ -71,7 +71,10 @@ async fn rate(store: &Store, callers: usize, array: usize) -> anyhow::Result<f64
                 let entries: Vec<NewGeneration> = (0..array)
                     .map(|_| given::generation("openai"))
                     .collect::<anyhow::Result<_>>()?;
-                rows += generations.record(entries).await?.len();
+                rows += generations
+                    .record(entries, &domain::Author::at_the_command_line())
+                    .await?
+                    .len();
             }
             anyhow::Ok(rows)
         }));

@@ -49,7 +49,11 @@ pub(crate) async fn measure(
     let mut taken: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     for _ in 0..ROUNDS {
         for (name, target) in QUESTIONS {
-            server.state().generations.record(vec![given::generation("openai")?]).await?;
+            server
+                .state()
+                .generations
+                .record(vec![given::generation("openai")?], &domain::Author::at_the_command_line())
+                .await?;
             let began = Instant::now();
             server.get(target).await?;
             taken.entry(name).or_default().push(micros(began.elapsed()) / 1e3);

@@ -35,10 +35,11 @@ pub(crate) async fn run(fixture: &Postgres, artists: &Artists) -> anyhow::Result
     for profile in profiles.into_iter().flatten() {
         let new = renewed(&profile);
         let began = Instant::now();
-        bare.save(&new, Expected::Any).await?;
+        bare.save(&new, Expected::Any, &domain::Author::at_the_command_line()).await?;
         without.push(micros(began.elapsed()));
         let began = Instant::now();
-        let saved = cached.save(&new, Expected::Any).await?;
+        let saved =
+            cached.save(&new, Expected::Any, &domain::Author::at_the_command_line()).await?;
         with.push(micros(began.elapsed()));
         let read = cached.at_hand(new.artist.key()).context("own write")?;
         ensure!(read.value.is_some_and(|it| it.profile.version == saved.profile.version));

@@ -57,7 +57,8 @@ async fn store(artists: &Artists, store: &Store) -> anyhow::Result<()> {
     let load = store.bulk_load();
     for first in (0..COUNT).step_by(BATCH) {
         let batch = (first..first + BATCH).map(|number| artists.record(number));
-        load.load(batch.collect::<anyhow::Result<_>>()?).await?;
+        load.load(batch.collect::<anyhow::Result<_>>()?, &domain::Author::at_the_command_line())
+            .await?;
     }
     Ok(load.finish().await?)
 }

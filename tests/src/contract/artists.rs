@@ -11,8 +11,9 @@ use crate::{fixture::Fixture, given};
 pub async fn one_name_is_one_artist(fixture: &impl Fixture) -> anyhow::Result<()> {
     let artists = fixture.artists();
 
-    let first = artists.find_or_create(&given::name("Beyonc\u{e9}")?).await?;
-    let again = artists.find_or_create(&given::name("  BEYONCE\u{301} ")?).await?;
+    let first = artists.find_or_create(&given::name("Beyonc\u{e9}")?, &given::author()).await?;
+    let again =
+        artists.find_or_create(&given::name("  BEYONCE\u{301} ")?, &given::author()).await?;
     let found = artists.find(&given::key("beyonc\u{e9}")?).await?;
 
     ensure!(first.created && !again.created);
@@ -34,7 +35,7 @@ pub async fn keeps_every_real_name(fixture: &impl Fixture) -> anyhow::Result<()>
     let names: Vec<&str> = given::DIFFICULT_NAMES.into_iter().chain([longest.as_str()]).collect();
 
     for name in &names {
-        artists.find_or_create(&given::name(name)?).await?;
+        artists.find_or_create(&given::name(name)?, &given::author()).await?;
     }
 
     for name in &names {
@@ -53,7 +54,10 @@ pub async fn a_hundred_callers_make_one_artist(fixture: &impl Fixture) -> anyhow
             let artists = fixture.artists();
             let spelling = if call % 2 == 0 { "J Dilla" } else { "j  DILLA" };
             tokio::spawn(async move {
-                artists.find_or_create(&given::name(spelling)?).await.map_err(anyhow::Error::from)
+                artists
+                    .find_or_create(&given::name(spelling)?, &given::author())
+                    .await
+                    .map_err(anyhow::Error::from)
             })
         })
         .collect();
@@ -76,7 +80,7 @@ pub async fn a_hundred_callers_make_one_artist(fixture: &impl Fixture) -> anyhow
 pub async fn pages_by_key(fixture: &impl Fixture) -> anyhow::Result<()> {
     let artists = fixture.artists();
     for name in given::DIFFICULT_NAMES {
-        artists.find_or_create(&given::name(name)?).await?;
+        artists.find_or_create(&given::name(name)?, &given::author()).await?;
     }
     let mut expected: Vec<String> = given::DIFFICULT_NAMES
         .iter()
@@ -104,9 +108,11 @@ pub async fn pages_by_key(fixture: &impl Fixture) -> anyhow::Result<()> {
 pub async fn lists_by_status_and_search(fixture: &impl Fixture) -> anyhow::Result<()> {
     let artists = fixture.artists();
     for name in given::DIFFICULT_NAMES {
-        artists.find_or_create(&given::name(name)?).await?;
+        artists.find_or_create(&given::name(name)?, &given::author()).await?;
     }
-    artists.set_status(&given::key("AC/DC")?, ResearchStatus::Researching).await?;
+    artists
+        .set_status(&given::key("AC/DC")?, ResearchStatus::Researching, &given::author())
+        .await?;
     let listed = async |status: Option<ResearchStatus>,
                         search: Option<&str>|
            -> anyhow::Result<Vec<String>> {
@@ -139,14 +145,22 @@ pub async fn lists_by_status_and_search(fixture: &impl Fixture) -> anyhow::Resul
 /// The status is the caller's to set.
 pub async fn notes_where_research_stands(fixture: &impl Fixture) -> anyhow::Result<()> {
     let artists = fixture.artists();
-    let before = artists.find_or_create(&given::name("J Dilla")?).await?.artist;
+    let before = artists.find_or_create(&given::name("J Dilla")?, &given::author()).await?.artist;
 
     for status in ResearchStatus::ALL {
-        let after = artists.set_status(before.name.key(), status).await?.context("exists")?;
+        let after = artists
+            .set_status(before.name.key(), status, &given::author())
+            .await?
+            .context("exists")?;
         ensure!(after.research_status == status && before.version < after.version, "{after:?}");
     }
 
-    ensure!(artists.set_status(&given::key("Nobody")?, ResearchStatus::Failed).await?.is_none());
+    ensure!(
+        artists
+            .set_status(&given::key("Nobody")?, ResearchStatus::Failed, &given::author())
+            .await?
+            .is_none()
+    );
     Ok(())
 }
 
@@ -155,19 +169,23 @@ pub async fn removes_all_but_the_account(fixture: &impl Fixture) -> anyhow::Resu
     let store = fixture.store();
     let saved = store
         .style_profiles()
-        .save(&given::profile("J Dilla", "late")?, Expected::Any)
+        .save(&given::profile("J Dilla", "late")?, Expected::Any, &given::author())
         .await?
         .profile;
     store
         .research_sources()
-        .add(saved.artist_id, vec![given::source(SourceType::Paper, "u")?])
+        .add(saved.artist_id, vec![given::source(SourceType::Paper, "u")?], &given::author())
         .await?;
     let mut generation = given::generation("openai")?;
     generation.artist = Some(saved.artist.clone());
-    let recorded = store.generations().record(vec![generation]).await?;
+    let recorded = store.generations().record(vec![generation], &given::author()).await?;
 
-    let removed = fixture.artists().remove(saved.artist.key()).await?.context("was there")?;
-    let again = fixture.artists().remove(saved.artist.key()).await?;
+    let removed = fixture
+        .artists()
+        .remove(saved.artist.key(), &given::author())
+        .await?
+        .context("was there")?;
+    let again = fixture.artists().remove(saved.artist.key(), &given::author()).await?;
 
     ensure!(saved.version < removed && again.is_none(), "{removed}, again {again:?}");
     ensure!(fixture.artists().find(saved.artist.key()).await?.is_none());
@@ -195,7 +213,7 @@ pub async fn removes_all_but_the_account(fixture: &impl Fixture) -> anyhow::Resu
 pub async fn suggests_what_looks_alike(fixture: &impl Fixture) -> anyhow::Result<()> {
     let artists = fixture.artists();
     for name in given::DIFFICULT_NAMES {
-        artists.find_or_create(&given::name(name)?).await?;
+        artists.find_or_create(&given::name(name)?, &given::author()).await?;
     }
 
     for (typed, meant) in [

@@ -31,8 +31,10 @@ pub async fn loads_what_save_would(fixture: &impl Fixture) -> anyhow::Result<()>
         batch.push((profile.clone(), record(&profile, &["one", "two", "one"])?));
     }
 
-    let counts =
-        fixture.bulk_load().load(batch.iter().map(|(_, record)| record.clone()).collect()).await?;
+    let counts = fixture
+        .bulk_load()
+        .load(batch.iter().map(|(_, record)| record.clone()).collect(), &given::author())
+        .await?;
     fixture.bulk_load().finish().await?;
 
     ensure!(
@@ -43,8 +45,11 @@ pub async fn loads_what_save_would(fixture: &impl Fixture) -> anyhow::Result<()>
         let loaded =
             fixture.style_profiles().find(profile.artist.key()).await?.context("loaded")?;
         let artist = fixture.artists().find(profile.artist.key()).await?.context("loaded")?;
-        let saved =
-            fixture.style_profiles().save(profile, Expected::At(loaded.version)).await?.profile;
+        let saved = fixture
+            .style_profiles()
+            .save(profile, Expected::At(loaded.version), &given::author())
+            .await?
+            .profile;
         let again = fixture.artists().find(profile.artist.key()).await?.context("saved")?;
 
         ensure!(
@@ -76,14 +81,14 @@ pub async fn loading_again_changes_nothing(fixture: &impl Fixture) -> anyhow::Re
         record(&given::profile("Tony Allen", "rolling")?, &[])?,
         ProfileRecord::Artist { artist: given::name("Pending")?, sources: Vec::new() },
     ];
-    fixture.bulk_load().load(batch.clone()).await?;
+    fixture.bulk_load().load(batch.clone(), &given::author()).await?;
     let before = store.changes().since(domain::Version::ZERO, 10).await?;
 
-    let counts = fixture.bulk_load().load(batch).await?;
+    let counts = fixture.bulk_load().load(batch, &given::author()).await?;
 
     ensure!(counts == BulkCounts { unchanged: 3, ..BulkCounts::default() }, "{counts:?}");
     ensure!(store.changes().since(domain::Version::ZERO, 10).await? == before);
-    ensure!(fixture.bulk_load().load(Vec::new()).await? == BulkCounts::default());
+    ensure!(fixture.bulk_load().load(Vec::new(), &given::author()).await? == BulkCounts::default());
     Ok(())
 }
 
@@ -96,7 +101,7 @@ pub async fn the_last_of_one_artist_stands(fixture: &impl Fixture) -> anyhow::Re
         ProfileRecord::Artist { artist: given::name("beyonc\u{e9}")?, sources: Vec::new() },
     ];
 
-    let counts = fixture.bulk_load().load(batch).await?;
+    let counts = fixture.bulk_load().load(batch, &given::author()).await?;
 
     ensure!(
         counts == BulkCounts { created: 2, replaced: 0, unchanged: 2, sources: 3 },
@@ -120,8 +125,8 @@ pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Resul
     let names = ["same", "words", "embedding", "no embedding", "templates"];
     let first =
         names.iter().map(|name| record(&named(name)?, &[])).collect::<anyhow::Result<Vec<_>>>()?;
-    fixture.bulk_load().load(first).await?;
-    fixture.artists().find_or_create(&given::name("bare")?).await?;
+    fixture.bulk_load().load(first, &given::author()).await?;
+    fixture.artists().find_or_create(&given::name("bare")?, &given::author()).await?;
     let version = async |name: &str| -> anyhow::Result<_> {
         Ok(fixture.artists().find(&given::key(name)?).await?.context("loaded")?.version)
     };
@@ -137,7 +142,7 @@ pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Resul
     let second = [&named("same")?, &words, &embedding, &none, &templates, &bare];
     let batch =
         second.iter().map(|profile| record(profile, &[])).collect::<anyhow::Result<Vec<_>>>()?;
-    let counts = fixture.bulk_load().load(batch).await?;
+    let counts = fixture.bulk_load().load(batch, &given::author()).await?;
 
     ensure!(
         counts == BulkCounts { created: 1, replaced: 4, unchanged: 1, sources: 0 },
@@ -163,7 +168,10 @@ pub async fn replaces_only_what_differs(fixture: &impl Fixture) -> anyhow::Resul
 
 /// Artists whom nobody has looked into come along.
 pub async fn takes_artists_without_profile(fixture: &impl Fixture) -> anyhow::Result<()> {
-    fixture.style_profiles().save(&given::profile("Known", "late")?, Expected::Any).await?;
+    fixture
+        .style_profiles()
+        .save(&given::profile("Known", "late")?, Expected::Any, &given::author())
+        .await?;
     let sources = ["first take", "second take", "first take"]
         .map(given::recording)
         .into_iter()
@@ -176,8 +184,8 @@ pub async fn takes_artists_without_profile(fixture: &impl Fixture) -> anyhow::Re
         .into_iter()
         .collect::<anyhow::Result<Vec<_>>>()?;
 
-    let counts = fixture.bulk_load().load(batch.clone()).await?;
-    let again = fixture.bulk_load().load(batch).await?;
+    let counts = fixture.bulk_load().load(batch.clone(), &given::author()).await?;
+    let again = fixture.bulk_load().load(batch, &given::author()).await?;
 
     ensure!(
         counts == BulkCounts { created: 1, replaced: 0, unchanged: 1, sources: 4 },
@@ -201,8 +209,8 @@ pub async fn takes_thousands(fixture: &impl Fixture) -> anyhow::Result<()> {
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
 
-    let first = fixture.bulk_load().load(batch.clone()).await?;
-    let again = fixture.bulk_load().load(batch).await?;
+    let first = fixture.bulk_load().load(batch.clone(), &given::author()).await?;
+    let again = fixture.bulk_load().load(batch, &given::author()).await?;
 
     ensure!((first.created, first.sources) == (2_500, 2_500), "{first:?}");
     ensure!((again.unchanged, again.sources) == (2_500, 0), "{again:?}");

@@ -41,15 +41,18 @@ pub async fn every_change_moves_the_version(fixture: &impl Fixture) -> anyhow::R
     let key = new.artist.key();
     ensure!(all_since(&*changes, Version::ZERO).await?.is_empty());
 
-    let created = artists.find_or_create(&new.artist).await?.artist.version;
-    let found = artists.find_or_create(&new.artist).await?.artist.version;
-    let status =
-        artists.set_status(key, ResearchStatus::Researching).await?.context("exists")?.version;
-    let saved = profiles.save(&new, Expected::Any).await?.profile.version;
-    let replaced = profiles.save(&new, Expected::Any).await?.profile.version;
-    profiles.remove(key, Expected::Any).await?;
+    let created = artists.find_or_create(&new.artist, &given::author()).await?.artist.version;
+    let found = artists.find_or_create(&new.artist, &given::author()).await?.artist.version;
+    let status = artists
+        .set_status(key, ResearchStatus::Researching, &given::author())
+        .await?
+        .context("exists")?
+        .version;
+    let saved = profiles.save(&new, Expected::Any, &given::author()).await?.profile.version;
+    let replaced = profiles.save(&new, Expected::Any, &given::author()).await?.profile.version;
+    profiles.remove(key, Expected::Any, &given::author()).await?;
     let bare = artists.find(key).await?.context("exists")?.version;
-    artists.remove(key).await?;
+    artists.remove(key, &given::author()).await?;
     let removed = latest(&*changes).await?;
 
     ensure!(created == found, "reading moves nothing");
@@ -63,13 +66,19 @@ pub async fn tells_the_latest_state_in_order(fixture: &impl Fixture) -> anyhow::
     let store = fixture.store();
     let changes = store.changes();
     for number in 0..20 {
-        store.artists().find_or_create(&given::name(&format!("Artist {number:02}"))?).await?;
+        store
+            .artists()
+            .find_or_create(&given::name(&format!("Artist {number:02}"))?, &given::author())
+            .await?;
     }
     let middle = latest(&*changes).await?;
-    store.style_profiles().save(&given::profile("Artist 03", "late")?, Expected::Any).await?;
-    store.artists().remove(&given::key("Artist 05")?).await?;
-    store.artists().remove(&given::key("Artist 07")?).await?;
-    store.artists().find_or_create(&given::name("artist 07")?).await?;
+    store
+        .style_profiles()
+        .save(&given::profile("Artist 03", "late")?, Expected::Any, &given::author())
+        .await?;
+    store.artists().remove(&given::key("Artist 05")?, &given::author()).await?;
+    store.artists().remove(&given::key("Artist 07")?, &given::author()).await?;
+    store.artists().find_or_create(&given::name("artist 07")?, &given::author()).await?;
 
     let recent = all_since(&*changes, middle).await?;
     let everything = all_since(&*changes, Version::ZERO).await?;
@@ -98,7 +107,10 @@ pub async fn counts_edits_by_hand(fixture: &impl Fixture) -> anyhow::Result<()> 
     let store = fixture.store();
     let changes = store.changes();
     for name in ["J Dilla", "Tony Allen"] {
-        store.style_profiles().save(&given::profile(name, name)?, Expected::Any).await?;
+        store
+            .style_profiles()
+            .save(&given::profile(name, name)?, Expected::Any, &given::author())
+            .await?;
     }
 
     for (edit, expected) in [
@@ -138,7 +150,7 @@ pub async fn counts_edits_by_hand(fixture: &impl Fixture) -> anyhow::Result<()> 
 pub async fn a_name_that_is_none_hides_no_other(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
     for name in ["J Dilla", "Tony Allen"] {
-        store.artists().find_or_create(&given::name(name)?).await?;
+        store.artists().find_or_create(&given::name(name)?, &given::author()).await?;
     }
     let before = latest(&*store.changes()).await?;
 
@@ -170,9 +182,14 @@ pub async fn never_uses_a_version_twice(fixture: &impl Fixture) -> anyhow::Resul
     let mut versions = HashSet::new();
 
     for _ in 0..10 {
-        let saved = store.style_profiles().save(&new, Expected::Any).await?.profile.version;
+        let saved = store
+            .style_profiles()
+            .save(&new, Expected::Any, &given::author())
+            .await?
+            .profile
+            .version;
         ensure!(versions.insert(saved), "{saved} again");
-        store.artists().remove(new.artist.key()).await?;
+        store.artists().remove(new.artist.key(), &given::author()).await?;
         let removed = latest(&*changes).await?;
         ensure!(versions.insert(removed), "{removed} again");
     }
@@ -221,10 +238,10 @@ pub async fn commit_order_is_version_order(fixture: &impl Fixture) -> anyhow::Re
                 for round in 0..ROUNDS {
                     let artist = format!("Artist {}", (writer + round) % 5);
                     if (writer + round) % 4 == 3 {
-                        store.artists().remove(&given::key(&artist)?).await?;
+                        store.artists().remove(&given::key(&artist)?, &given::author()).await?;
                     } else {
                         let new = given::profile(&artist, &format!("{writer} {round}"))?;
-                        store.style_profiles().save(&new, Expected::Any).await?;
+                        store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
                     }
                 }
                 anyhow::Ok(())
@@ -257,11 +274,15 @@ pub async fn a_removal_tells_its_version(fixture: &impl Fixture) -> anyhow::Resu
     let changes = store.changes();
     let new = given::profile("J Dilla", "late")?;
     let key = new.artist.key();
-    store.style_profiles().save(&new, Expected::Any).await?;
+    store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
 
-    let bare = store.style_profiles().remove(key, Expected::Any).await?.context("was there")?;
+    let bare = store
+        .style_profiles()
+        .remove(key, Expected::Any, &given::author())
+        .await?
+        .context("was there")?;
     let told_bare = changes.since(Version::ZERO, 10).await?;
-    let removed = store.artists().remove(key).await?.context("was there")?;
+    let removed = store.artists().remove(key, &given::author()).await?.context("was there")?;
     let told_removed = changes.since(Version::ZERO, 10).await?;
 
     ensure!(
@@ -272,7 +293,7 @@ pub async fn a_removal_tells_its_version(fixture: &impl Fixture) -> anyhow::Resu
         told_removed == [Change::Removed { version: removed, key: key.clone() }],
         "{removed}, {told_removed:?}"
     );
-    ensure!(store.artists().remove(key).await?.is_none(), "gone already");
+    ensure!(store.artists().remove(key, &given::author()).await?.is_none(), "gone already");
     Ok(())
 }
 
@@ -282,10 +303,13 @@ pub async fn a_follower_tells_the_same(fixture: &impl Fixture) -> anyhow::Result
     let changes = store.changes();
     let mut follower = changes.follow().await?;
     for name in given::DIFFICULT_NAMES {
-        store.style_profiles().save(&given::profile(name, name)?, Expected::Any).await?;
+        store
+            .style_profiles()
+            .save(&given::profile(name, name)?, Expected::Any, &given::author())
+            .await?;
     }
-    store.artists().find_or_create(&given::name("Nobody's profile")?).await?;
-    store.artists().remove(&given::key("AC/DC")?).await?;
+    store.artists().find_or_create(&given::name("Nobody's profile")?, &given::author()).await?;
+    store.artists().remove(&given::key("AC/DC")?, &given::author()).await?;
 
     let everything = changes.since(Version::ZERO, 100).await?;
 
@@ -329,21 +353,21 @@ pub async fn a_follower_hears_of_every_commit(fixture: &impl Fixture) -> anyhow:
     let mut follower = store.changes().follow().await?;
     let mut known = Version::ZERO;
 
-    store.style_profiles().save(&new, Expected::Any).await?;
+    store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
     known = hinted_past(&mut follower, known).await.context("own save")?;
-    store.artists().set_status(key, ResearchStatus::Researching).await?;
+    store.artists().set_status(key, ResearchStatus::Researching, &given::author()).await?;
     known = hinted_past(&mut follower, known).await.context("own status")?;
     let record = ProfileRecord::Profile {
         profile: Box::new(given::profile("Tony Allen", "rolling")?),
         sources: Vec::new(),
     };
-    store.bulk_load().load(vec![record]).await?;
+    store.bulk_load().load(vec![record], &given::author()).await?;
     known = hinted_past(&mut follower, known).await.context("own bulk load")?;
-    other.style_profiles().save(&new, Expected::Any).await?;
+    other.style_profiles().save(&new, Expected::Any, &given::author()).await?;
     known = hinted_past(&mut follower, known).await.context("save through another store")?;
     fixture.by_hand("UPDATE artists SET confidence_score = 0.25").await?;
     known = hinted_past(&mut follower, known).await.context("edit by hand")?;
-    other.artists().remove(key).await?;
+    other.artists().remove(key, &given::author()).await?;
     hinted_past(&mut follower, known).await.context("removal through another store")?;
 
     other.close().await;
@@ -365,7 +389,7 @@ pub async fn hints_that_nobody_waited_for_lose_nothing(
         for _ in 0..50 {
             drop(follower.hint().now_or_never());
         }
-        writer.style_profiles().save(&new, Expected::Any).await?;
+        writer.style_profiles().save(&new, Expected::Any, &given::author()).await?;
         let mut heard = false;
         for patience in 0..50 {
             if let Ok(hint) = timeout(Duration::from_micros(patience), follower.hint()).await {

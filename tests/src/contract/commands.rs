@@ -2,6 +2,7 @@
 
 mod bad_lines;
 mod generations;
+mod keys;
 mod synthetic_history;
 
 use std::io::Cursor;
@@ -30,6 +31,7 @@ pub use generations::{
     generations_are_imported_to_the_same_bytes, importing_generations_again_counts_nothing_twice,
     many_generations_are_exported_in_order, unknown_artists_can_be_made,
 };
+pub use keys::{keys_are_made_listed_rotated_and_revoked, what_cannot_be_done_with_keys_is_said};
 pub use synthetic_history::a_synthetic_history_can_be_loaded;
 
 /// The example set of the demo.

@@ -15,16 +15,18 @@ use crate::{
 pub async fn a_save_that_fails_late_changes_nothing(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
     let known = given::profile("J Dilla", "late")?;
-    let before = fixture.style_profiles().save(&known, Expected::Any).await?.profile;
+    let before =
+        fixture.style_profiles().save(&known, Expected::Any, &given::author()).await?.profile;
     fixture.refuse_embeddings().await?;
 
     let replacement = given::profile("J Dilla", "later")?;
     let stranger = given::profile("Tony Allen", "rolling")?;
-    let replaced = fixture.style_profiles().save(&replacement, Expected::Any).await;
-    let made = fixture.style_profiles().save(&stranger, Expected::Any).await;
+    let replaced =
+        fixture.style_profiles().save(&replacement, Expected::Any, &given::author()).await;
+    let made = fixture.style_profiles().save(&stranger, Expected::Any, &given::author()).await;
     let record =
         ProfileRecord::Profile { profile: Box::new(stranger.clone()), sources: Vec::new() };
-    let loaded = fixture.bulk_load().load(vec![record]).await;
+    let loaded = fixture.bulk_load().load(vec![record], &given::author()).await;
 
     ensure!(matches!(replaced, Err(RepositoryError::Internal(_))), "{replaced:?}");
     ensure!(made.is_err() && loaded.is_err(), "{made:?} {loaded:?}");
@@ -48,10 +50,10 @@ pub async fn a_blocked_write_fails_in_time(fixture: &impl Fixture) -> anyhow::Re
     let new = given::profile("J Dilla", "late")?;
     let blocker = fixture.block_writers().await?;
 
-    let refused = profiles.save(&new, Expected::Any).await;
+    let refused = profiles.save(&new, Expected::Any, &given::author()).await;
     let read = profiles.find(new.artist.key()).await;
     blocker.rollback().await?;
-    let saved = profiles.save(&new, Expected::Any).await;
+    let saved = profiles.save(&new, Expected::Any, &given::author()).await;
     hasty.close().await;
 
     ensure!(matches!(refused, Err(RepositoryError::Unavailable(_))), "{refused:?}");

@@ -10,7 +10,13 @@ use domain::{
 use crate::{account, fixture::Fixture, given};
 
 async fn artist(fixture: &impl Fixture, name: &str) -> anyhow::Result<ArtistId> {
-    Ok(fixture.store().artists().find_or_create(&given::name(name)?).await?.artist.id)
+    Ok(fixture
+        .store()
+        .artists()
+        .find_or_create(&given::name(name)?, &given::author())
+        .await?
+        .artist
+        .id)
 }
 
 /// Every part comes back; what is unknown stays unknown.
@@ -39,7 +45,7 @@ pub async fn returns_what_was_recorded(fixture: &impl Fixture) -> anyhow::Result
     let mut bare = given::generation("A Provider of Some Other Name")?;
     (bare.details.tokens, bare.details.cost) = (Tokens::default(), None);
 
-    let recorded = generations.record(vec![full.clone(), bare.clone()]).await?;
+    let recorded = generations.record(vec![full.clone(), bare.clone()], &given::author()).await?;
 
     let [first, second] = recorded.as_slice() else { anyhow::bail!("{recorded:?}") };
     ensure!(first.id == full.id && first.details == full.details, "{first:?}");
@@ -52,7 +58,7 @@ pub async fn returns_what_was_recorded(fixture: &impl Fixture) -> anyhow::Result
         ensure!(found.as_ref() == Some(recorded), "{found:?}");
     }
     ensure!(generations.find(GenerationId::generate()).await?.is_none());
-    ensure!(generations.record(Vec::new()).await?.is_empty());
+    ensure!(generations.record(Vec::new(), &given::author()).await?.is_empty());
     Ok(())
 }
 
@@ -60,22 +66,25 @@ pub async fn returns_what_was_recorded(fixture: &impl Fixture) -> anyhow::Result
 pub async fn repeating_counts_nothing_twice(fixture: &impl Fixture) -> anyhow::Result<()> {
     let generations = fixture.store().generations();
     let entry = given::generation("google")?;
-    let first = generations.record(vec![entry.clone()]).await?;
+    let first = generations.record(vec![entry.clone()], &given::author()).await?;
 
-    let again = generations.record(vec![entry.clone(), given::generation("google")?]).await?;
+    let again = generations
+        .record(vec![entry.clone(), given::generation("google")?], &given::author())
+        .await?;
     let twin = given::generation("google")?;
-    let twice = generations.record(vec![twin.clone(), twin.clone()]).await?;
+    let twice = generations.record(vec![twin.clone(), twin.clone()], &given::author()).await?;
     let mut other = entry.clone();
     other.details.generation_time_ms = 9;
-    let refused = generations.record(vec![given::generation("google")?, other]).await;
+    let refused =
+        generations.record(vec![given::generation("google")?, other], &given::author()).await;
     let mut moved = entry;
     moved.created_at = Some("2001-01-01T00:00:00Z".parse()?);
-    let elsewhere = generations.record(vec![moved.clone()]).await;
+    let elsewhere = generations.record(vec![moved.clone()], &given::author()).await;
 
     artist(fixture, "J Dilla").await?;
     let mut owned = twin.clone();
     owned.artist = Some(given::name("J Dilla")?);
-    let owned = generations.record(vec![owned]).await;
+    let owned = generations.record(vec![owned], &given::author()).await;
 
     ensure!(again.first() == first.first(), "{again:?}");
     ensure!(matches!(owned, Err(RepositoryError::TakenGeneration(_))), "{owned:?}");
@@ -92,7 +101,7 @@ pub async fn callers_are_refused_one_by_one(fixture: &impl Fixture) -> anyhow::R
     const CALLERS: usize = 60;
     let store = fixture.store();
     let taken = given::generation("google")?;
-    store.generations().record(vec![taken.clone()]).await?;
+    store.generations().record(vec![taken.clone()], &given::author()).await?;
     let shared = given::generation("google")?;
 
     let calls = (0..CALLERS).map(|n| {
@@ -112,7 +121,7 @@ pub async fn callers_are_refused_one_by_one(fixture: &impl Fixture) -> anyhow::R
                     entries.push(stray);
                 }
             }
-            anyhow::Ok((n % 3, generations.record(entries).await))
+            anyhow::Ok((n % 3, generations.record(entries, &given::author()).await))
         })
     });
     let calls: Vec<_> = calls.collect();
@@ -136,7 +145,8 @@ pub async fn an_unknown_artist_stops_all(fixture: &impl Fixture) -> anyhow::Resu
     let mut stray = given::generation("openai")?;
     stray.artist = Some(given::name("Unknown Artist")?);
 
-    let refused = generations.record(vec![given::generation("openai")?, stray]).await;
+    let refused =
+        generations.record(vec![given::generation("openai")?, stray], &given::author()).await;
 
     let Err(RepositoryError::UnknownArtist(name)) = refused else { anyhow::bail!("{refused:?}") };
     ensure!(name.as_str() == "Unknown Artist");
@@ -161,8 +171,8 @@ pub async fn history_neither_skips_nor_repeats(fixture: &impl Fixture) -> anyhow
             entries.push(entry(1_700_000_000, micros)?);
         }
     }
-    generations.record(entries.clone()).await?;
-    generations.record(vec![given::generation("template")?]).await?;
+    generations.record(entries.clone(), &given::author()).await?;
+    generations.record(vec![given::generation("template")?], &given::author()).await?;
     entries.sort_by_key(|entry| (entry.created_at, entry.id));
     let expected: Vec<_> = entries.iter().rev().map(|entry| entry.id).collect();
 
@@ -176,7 +186,7 @@ pub async fn history_neither_skips_nor_repeats(fixture: &impl Fixture) -> anyhow
         if after.is_none() {
             break;
         }
-        generations.record(vec![entry(1_800_000_000, 0)?]).await?;
+        generations.record(vec![entry(1_800_000_000, 0)?], &given::author()).await?;
     }
     let newest = generations.history(id, &HistoryFilter::default(), None, Limit::new(1)?).await?;
 
@@ -207,7 +217,7 @@ pub async fn histories_can_be_filtered(fixture: &impl Fixture) -> anyhow::Result
         entries.push(entry);
     }
     let ids: Vec<GenerationId> = entries.iter().map(|entry| entry.id).collect();
-    generations.record(entries).await?;
+    generations.record(entries, &given::author()).await?;
     let at = |second: i64| Timestamp::from_unix_micros(second * 1_000_000);
     let openai = Some(Provider::try_from("openai")?);
     let failed = Some(GenerationStatus::Failed);
@@ -265,7 +275,7 @@ pub async fn everything_is_paged_by_time(fixture: &impl Fixture) -> anyhow::Resu
             let mut entry = given::generation("openai")?;
             entry.created_at = Some(time.parse()?);
             expected.push((entry.created_at, entry.id));
-            generations.record(vec![entry]).await?;
+            generations.record(vec![entry], &given::author()).await?;
         }
     }
     expected.sort();
@@ -308,7 +318,7 @@ pub async fn sums_are_exact(fixture: &impl Fixture) -> anyhow::Result<()> {
     let mut unpriced = given::generation("template")?;
     (unpriced.details.cost, unpriced.details.generation_time_ms) = (None, 0);
     entries.push(unpriced);
-    store.generations().record(entries).await?;
+    store.generations().record(entries, &given::author()).await?;
 
     let totals = account::totals(store).await?;
 
@@ -333,10 +343,10 @@ pub async fn a_removed_artist_leaves_its_entries(fixture: &impl Fixture) -> anyh
     let id = artist(fixture, "J Dilla").await?;
     let mut entry = given::generation("openai")?;
     entry.artist = Some(given::name("J Dilla")?);
-    store.generations().record(vec![entry.clone()]).await?;
+    store.generations().record(vec![entry.clone()], &given::author()).await?;
     let before = account::sums_by_kind(store).await?;
 
-    store.artists().remove(&given::key("J Dilla")?).await?;
+    store.artists().remove(&given::key("J Dilla")?, &given::author()).await?;
 
     let kept = store.generations().find(entry.id).await?.context("kept")?;
     ensure!(kept.artist.is_none() && kept.details == entry.details);
@@ -345,7 +355,7 @@ pub async fn a_removed_artist_leaves_its_entries(fixture: &impl Fixture) -> anyh
     let history = store.generations().history(id, &all, None, Limit::new(1)?).await?;
     ensure!(history.total == 0 && history.page.items.is_empty());
     // Whoever asks again is answered as the first time.
-    let again = store.generations().record(vec![entry]).await?;
+    let again = store.generations().record(vec![entry], &given::author()).await?;
     ensure!(again == [kept], "{again:?}");
     ensure!(account::sums_by_kind(store).await? == before);
     Ok(())
@@ -359,8 +369,8 @@ pub async fn removal_beside_recording_loses_nothing(fixture: &impl Fixture) -> a
         let artists = store.artists();
         async move {
             for _ in 0..ROUNDS {
-                artists.find_or_create(&given::name("J Dilla")?).await?;
-                artists.remove(&given::key("J Dilla")?).await?;
+                artists.find_or_create(&given::name("J Dilla")?, &given::author()).await?;
+                artists.remove(&given::key("J Dilla")?, &given::author()).await?;
             }
             anyhow::Ok(())
         }
@@ -373,7 +383,7 @@ pub async fn removal_beside_recording_loses_nothing(fixture: &impl Fixture) -> a
                 for _ in 0..ROUNDS {
                     let mut entry = given::generation("openai")?;
                     entry.artist = Some(given::name("J Dilla")?);
-                    match generations.record(vec![entry]).await {
+                    match generations.record(vec![entry], &given::author()).await {
                         Ok(_) => recorded += 1,
                         Err(RepositoryError::UnknownArtist(_)) => {}
                         Err(error) => return Err(error.into()),

@@ -5,6 +5,7 @@
     reason = "what a JSON value does not have is null, not a panic"
 )]
 
+pub mod access;
 pub mod artists;
 pub mod bad_bodies;
 pub mod bad_generations;

@@ -83,7 +83,7 @@ pub async fn the_command_needs_an_embedding(fixture: &impl Fixture) -> anyhow::R
         let measured = recall::run(fixture.store(), IN_MEMORY, &arguments, &mut output).await;
         (measured, String::from_utf8_lossy(&output).into_owned())
     };
-    fixture.artists().find_or_create(&given::name("Pending")?).await?;
+    fixture.artists().find_or_create(&given::name("Pending")?, &given::author()).await?;
 
     let (failed, text) = run().await;
     let error = failed.err().context("there is nothing to measure")?;

@@ -55,11 +55,11 @@ fn entries(count: usize, days: i64) -> anyhow::Result<Vec<NewGeneration>> {
 
 async fn record(store: &Store, count: usize, days: i64) -> anyhow::Result<Vec<NewGeneration>> {
     for name in ARTISTS {
-        store.artists().find_or_create(&given::name(name)?).await?;
+        store.artists().find_or_create(&given::name(name)?, &given::author()).await?;
     }
     let entries = entries(count, days)?;
     for some in entries.chunks(50) {
-        store.generations().record(some.to_vec()).await?;
+        store.generations().record(some.to_vec(), &given::author()).await?;
     }
     Ok(entries)
 }
@@ -293,7 +293,7 @@ pub async fn artists_are_told_apart(fixture: &impl Fixture) -> anyhow::Result<()
     fold_all(store).await?;
     all.extend(record(store, 50, 70).await?);
     let dilla = store.artists().find(&given::key("J Dilla")?).await?.context("artist")?;
-    store.artists().remove(&given::key("Questlove")?).await?;
+    store.artists().remove(&given::key("Questlove")?, &given::author()).await?;
     let ranges = [
         TimeRange::ALL,
         range(START, START + 70 * DAY),
@@ -475,7 +475,7 @@ pub async fn rebuilding_repairs(fixture: &impl Fixture) -> anyhow::Result<()> {
 
 /// An empty call changes nothing.
 async fn record_none(store: &Store) -> anyhow::Result<()> {
-    ensure!(store.generations().record(Vec::new()).await?.is_empty());
+    ensure!(store.generations().record(Vec::new(), &given::author()).await?.is_empty());
     Ok(())
 }
 
@@ -678,13 +678,13 @@ pub async fn an_entry_that_was_removed_by_hand_is_noticed(
 
     let drift = store.accounts().verify(|_| ()).await?;
     ensure!(drift.different != 0);
-    let recorded = store.generations().record(vec![first.clone()]).await;
+    let recorded = store.generations().record(vec![first.clone()], &given::author()).await;
     ensure!(
         recorded.is_ok() || matches!(recorded, Err(domain::RepositoryError::Internal(_))),
         "{recorded:?}"
     );
     store.accounts().rebuild(|_| ()).await?;
-    store.generations().record(vec![first]).await?;
+    store.generations().record(vec![first], &given::author()).await?;
 
     ensure_no_drift(store, 1).await
 }

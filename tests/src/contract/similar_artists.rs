@@ -137,7 +137,7 @@ pub async fn answers_from_none_and_few(fixture: &impl Fixture) -> anyhow::Result
     for artist in ["", "J Dilla", "Tony Allen"] {
         if !artist.is_empty() {
             let new = given::profile(artist, artist)?;
-            profiles.save(&new, Expected::Any).await?;
+            profiles.save(&new, Expected::Any, &given::author()).await?;
             model.save(&new);
         }
         for search in &searches {
@@ -146,7 +146,7 @@ pub async fn answers_from_none_and_few(fixture: &impl Fixture) -> anyhow::Result
             model.agrees(&*similar, &others).await?;
         }
     }
-    fixture.artists().find_or_create(&given::name("Pending")?).await?;
+    fixture.artists().find_or_create(&given::name("Pending")?, &given::author()).await?;
     for search in &searches {
         model.agrees(&*similar, search).await?;
     }
@@ -178,10 +178,17 @@ pub async fn tells_as_of_when(fixture: &impl Fixture) -> anyhow::Result<()> {
     let search = around(&given::embedding(1)?, Metric::Cosine, 5)?;
     let before = similar.nearest(&search).await?.exactness.as_of;
 
-    let saved =
-        profiles.save(&given::profile("J Dilla", "late")?, Expected::Any).await?.profile.version;
+    let saved = profiles
+        .save(&given::profile("J Dilla", "late")?, Expected::Any, &given::author())
+        .await?
+        .profile
+        .version;
     let with = similar.nearest(&search).await?.exactness.as_of;
-    let removed = fixture.artists().remove(&given::key("J Dilla")?).await?.context("was there")?;
+    let removed = fixture
+        .artists()
+        .remove(&given::key("J Dilla")?, &given::author())
+        .await?
+        .context("was there")?;
     let without = similar.nearest(&search).await?.exactness.as_of;
 
     let versions = [before, saved, with, removed, without];

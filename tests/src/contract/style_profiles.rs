@@ -39,7 +39,7 @@ pub async fn returns_what_was_saved(fixture: &impl Fixture) -> anyhow::Result<()
     )?;
     new.midi_templates = JsonArray::try_from(json!([{"b": [1, -2.5, 1e-7, true, null]}, "ключ"]))?;
 
-    let saved = profiles.save(&new, Expected::Any).await?;
+    let saved = profiles.save(&new, Expected::Any, &given::author()).await?;
     let found = profiles.find(&given::key("j dilla")?).await?.context("saved")?;
 
     ensure!(saved.created && says(&saved.profile, &new), "{saved:?}");
@@ -52,11 +52,14 @@ pub async fn returns_what_was_saved(fixture: &impl Fixture) -> anyhow::Result<()
 /// A replacement keeps identity and first time and moves the version.
 pub async fn replaces_and_keeps_identity(fixture: &impl Fixture) -> anyhow::Result<()> {
     let profiles = fixture.style_profiles();
-    let first = profiles.save(&given::profile("J Dilla", "late")?, Expected::Any).await?.profile;
+    let first = profiles
+        .save(&given::profile("J Dilla", "late")?, Expected::Any, &given::author())
+        .await?
+        .profile;
     let mut other = given::profile("j  DILLA", "even later")?;
     other.confidence = Confidence::try_from(0.95)?;
 
-    let second = profiles.save(&other, Expected::Any).await?;
+    let second = profiles.save(&other, Expected::Any, &given::author()).await?;
     let found = profiles.find(first.artist.key()).await?.context("saved")?;
 
     ensure!(!second.created && says(&found, &other), "{found:?}");
@@ -72,12 +75,13 @@ pub async fn replaces_and_keeps_identity(fixture: &impl Fixture) -> anyhow::Resu
 
 /// Status, confidence and sources count of the artist follow its profile.
 pub async fn saving_updates_the_artist(fixture: &impl Fixture) -> anyhow::Result<()> {
-    let pending = fixture.artists().find_or_create(&given::name("J Dilla")?).await?.artist;
+    let pending =
+        fixture.artists().find_or_create(&given::name("J Dilla")?, &given::author()).await?.artist;
     let mut new = given::profile("J Dilla", "late")?;
     new.sources_count =
         SourcesCount { papers: u16::MAX, articles: u16::MAX, audio: u16::MAX, midi: u16::MAX };
 
-    let saved = fixture.style_profiles().save(&new, Expected::Any).await?;
+    let saved = fixture.style_profiles().save(&new, Expected::Any, &given::author()).await?;
     let artist = fixture.artists().find(pending.name.key()).await?.context("exists")?;
 
     ensure!(saved.created && saved.profile.artist_id == pending.id);
@@ -95,10 +99,10 @@ pub async fn saving_updates_the_artist(fixture: &impl Fixture) -> anyhow::Result
 pub async fn saving_without_embedding_removes_it(fixture: &impl Fixture) -> anyhow::Result<()> {
     let profiles = fixture.style_profiles();
     let mut new = given::profile("J Dilla", "late")?;
-    profiles.save(&new, Expected::Any).await?;
+    profiles.save(&new, Expected::Any, &given::author()).await?;
     new.embedding = None;
 
-    let saved = profiles.save(&new, Expected::Any).await?.profile;
+    let saved = profiles.save(&new, Expected::Any, &given::author()).await?.profile;
 
     ensure!(saved.embedding.is_none());
     ensure!(profiles.find(saved.artist.key()).await? == Some(saved));
@@ -113,9 +117,9 @@ pub async fn saving_without_embedding_removes_it(fixture: &impl Fixture) -> anyh
 pub async fn finds_many_in_order(fixture: &impl Fixture) -> anyhow::Result<()> {
     let profiles = fixture.style_profiles();
     for name in ["Tony Allen", "AC/DC", "坂本龍一"] {
-        profiles.save(&given::profile(name, name)?, Expected::Any).await?;
+        profiles.save(&given::profile(name, name)?, Expected::Any, &given::author()).await?;
     }
-    fixture.artists().find_or_create(&given::name("Pending")?).await?;
+    fixture.artists().find_or_create(&given::name("Pending")?, &given::author()).await?;
     let asked = ["坂本龍一", "Nobody", "Tony Allen", "Pending", "坂本龍一", "ac/dc"];
     let keys = asked.iter().map(|name| given::key(name)).collect::<anyhow::Result<Vec<_>>>()?;
 
@@ -138,23 +142,23 @@ pub async fn refuses_what_was_not_expected(fixture: &impl Fixture) -> anyhow::Re
     let (first, second) = (given::profile("J Dilla", "late")?, given::profile("J Dilla", "later")?);
 
     for expected in [Expected::Present, Expected::At(Version::new(1))] {
-        let refused = profiles.save(&first, expected).await;
+        let refused = profiles.save(&first, expected, &given::author()).await;
         ensure!(
             matches!(refused, Err(RepositoryError::VersionMismatch { current: None })),
             "{refused:?}"
         );
         ensure!(fixture.artists().find(first.artist.key()).await?.is_none(), "nothing was made");
     }
-    let saved = profiles.save(&first, Expected::Absent).await?.profile;
+    let saved = profiles.save(&first, Expected::Absent, &given::author()).await?.profile;
     let stale = Version::new(saved.version.number() - 1);
     for expected in [Expected::Absent, Expected::At(stale)] {
-        let refused = profiles.save(&second, expected).await;
+        let refused = profiles.save(&second, expected, &given::author()).await;
         let current = Some(saved.version);
         ensure!(
             matches!(refused, Err(RepositoryError::VersionMismatch { current: found }) if found == current),
             "{refused:?}"
         );
-        let refused = profiles.remove(first.artist.key(), expected).await;
+        let refused = profiles.remove(first.artist.key(), expected, &given::author()).await;
         ensure!(matches!(refused, Err(RepositoryError::VersionMismatch { .. })), "{refused:?}");
         ensure!(
             profiles.find(first.artist.key()).await?.as_ref() == Some(&saved),
@@ -162,8 +166,14 @@ pub async fn refuses_what_was_not_expected(fixture: &impl Fixture) -> anyhow::Re
         );
     }
 
-    let replaced = profiles.save(&second, Expected::At(saved.version)).await?.profile;
-    ensure!(profiles.remove(first.artist.key(), Expected::At(replaced.version)).await?.is_some());
+    let replaced =
+        profiles.save(&second, Expected::At(saved.version), &given::author()).await?.profile;
+    ensure!(
+        profiles
+            .remove(first.artist.key(), Expected::At(replaced.version), &given::author())
+            .await?
+            .is_some()
+    );
     Ok(())
 }
 
@@ -179,7 +189,7 @@ pub async fn concurrent_saves_all_succeed_and_the_last_stands(
                     "J Dilla",
                     &format!("{}, says writer {writer}", "late ".repeat(writer + 1)),
                 )?;
-                anyhow::Ok(profiles.save(&new, Expected::Any).await?)
+                anyhow::Ok(profiles.save(&new, Expected::Any, &given::author()).await?)
             })
         })
         .collect();
@@ -207,15 +217,21 @@ pub async fn removal_leaves_the_artist_pending(fixture: &impl Fixture) -> anyhow
     let store = fixture.store();
     let saved = store
         .style_profiles()
-        .save(&given::profile("J Dilla", "late")?, Expected::Any)
+        .save(&given::profile("J Dilla", "late")?, Expected::Any, &given::author())
         .await?
         .profile;
     let key = saved.artist.key();
 
-    let removed =
-        fixture.style_profiles().remove(key, Expected::Any).await?.context("was there")?;
-    let again = fixture.style_profiles().remove(key, Expected::Any).await?;
-    let nobody = fixture.style_profiles().remove(&given::key("Nobody")?, Expected::Any).await?;
+    let removed = fixture
+        .style_profiles()
+        .remove(key, Expected::Any, &given::author())
+        .await?
+        .context("was there")?;
+    let again = fixture.style_profiles().remove(key, Expected::Any, &given::author()).await?;
+    let nobody = fixture
+        .style_profiles()
+        .remove(&given::key("Nobody")?, Expected::Any, &given::author())
+        .await?;
 
     ensure!(again.is_none() && nobody.is_none(), "gone already: {again:?} {nobody:?}");
     ensure!(fixture.style_profiles().find(key).await?.is_none());

@@ -57,20 +57,20 @@ pub async fn whoever_applies_it_has_what_is_stored(fixture: &impl Fixture) -> an
         let key = given::key(&name)?;
         match random.u8(..8) {
             0 => {
-                artists.remove(&key).await?;
+                artists.remove(&key, &given::author()).await?;
                 stored.remove(&key);
             }
             1 => {
-                profiles.remove(&key, Expected::Any).await?;
+                profiles.remove(&key, Expected::Any, &given::author()).await?;
                 stored.remove(&key);
             }
             2 => {
                 let bare = NewStyleProfile { embedding: None, ..given::profile(&name, "late")? };
-                profiles.save(&bare, Expected::Any).await?;
+                profiles.save(&bare, Expected::Any, &given::author()).await?;
                 stored.save(&bare);
             }
             3 => {
-                artists.set_status(&key, ResearchStatus::Failed).await?;
+                artists.set_status(&key, ResearchStatus::Failed, &given::author()).await?;
                 stored.set_status(&key, ResearchStatus::Failed);
             }
             _ => {
@@ -78,7 +78,7 @@ pub async fn whoever_applies_it_has_what_is_stored(fixture: &impl Fixture) -> an
                     embedding: Some(given::embedding(random.u64(..))?),
                     ..given::profile(&name, "late")?
                 };
-                profiles.save(&new, Expected::Any).await?;
+                profiles.save(&new, Expected::Any, &given::author()).await?;
                 stored.save(&new);
             }
         }
@@ -111,12 +111,15 @@ pub async fn whoever_applies_it_has_what_is_stored(fixture: &impl Fixture) -> an
 pub async fn follows_the_change_feed(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
     for name in given::DIFFICULT_NAMES {
-        store.style_profiles().save(&given::profile(name, name)?, Expected::Any).await?;
+        store
+            .style_profiles()
+            .save(&given::profile(name, name)?, Expected::Any, &given::author())
+            .await?;
     }
-    store.artists().find_or_create(&given::name("Pending")?).await?;
-    store.artists().remove(&given::key("AC/DC")?).await?;
-    store.artists().remove(&given::key("Beyoncé")?).await?;
-    store.artists().find_or_create(&given::name("BEYONCÉ")?).await?;
+    store.artists().find_or_create(&given::name("Pending")?, &given::author()).await?;
+    store.artists().remove(&given::key("AC/DC")?, &given::author()).await?;
+    store.artists().remove(&given::key("Beyoncé")?, &given::author()).await?;
+    store.artists().find_or_create(&given::name("BEYONCÉ")?, &given::author()).await?;
 
     let everything = store.changes().since(Version::ZERO, 100).await?;
 
@@ -138,7 +141,10 @@ pub async fn an_embedding_without_profile_does_not_count(
 ) -> anyhow::Result<()> {
     let store = fixture.store();
     for name in ["J Dilla", "Tony Allen"] {
-        store.style_profiles().save(&given::profile(name, name)?, Expected::Any).await?;
+        store
+            .style_profiles()
+            .save(&given::profile(name, name)?, Expected::Any, &given::author())
+            .await?;
     }
     let before = all_since(&*store.style_vectors(), Version::ZERO).await?;
     let last = before.last().map(VectorChange::version).context("two were saved")?;
@@ -217,10 +223,13 @@ pub async fn what_cannot_be_compared_hides_no_other(fixture: &impl Fixture) -> a
     let mut last = Version::ZERO;
     for (edit, expected) in edits {
         for name in ["J Dilla", "Tony Allen"] {
-            store.artists().remove(&given::key(name)?).await?;
+            store.artists().remove(&given::key(name)?, &given::author()).await?;
         }
         for name in ["J Dilla", "Tony Allen"] {
-            store.style_profiles().save(&given::profile(name, name)?, Expected::Any).await?;
+            store
+                .style_profiles()
+                .save(&given::profile(name, name)?, Expected::Any, &given::author())
+                .await?;
         }
         let before = all_since(&*vectors, Version::ZERO).await?;
         ensure!(told(&before).ends_with(&saved), "{edit}: {before:?}");

@@ -104,15 +104,25 @@ impl Instance for InProcess {
         Ok(match write {
             Write::Save(content) | Write::Edit(content) => {
                 let profile = instance::profile(key, content)?;
-                let saved = self.profiles.save(&profile, Expected::Any).await?;
+                let saved = self
+                    .profiles
+                    .save(&profile, Expected::Any, &domain::Author::at_the_command_line())
+                    .await?;
                 Done::Changed(Some(saved.profile.version))
             }
-            Write::RemoveProfile => {
-                Done::removed(self.profiles.remove(artist.key(), Expected::Any).await?)
-            }
-            Write::RemoveArtist => Done::removed(self.artists.remove(artist.key()).await?),
+            Write::RemoveProfile => Done::removed(
+                self.profiles
+                    .remove(artist.key(), Expected::Any, &domain::Author::at_the_command_line())
+                    .await?,
+            ),
+            Write::RemoveArtist => Done::removed(
+                self.artists.remove(artist.key(), &domain::Author::at_the_command_line()).await?,
+            ),
             Write::Create | Write::Touch => {
-                let found = self.artists.find_or_create(&artist).await?;
+                let found = self
+                    .artists
+                    .find_or_create(&artist, &domain::Author::at_the_command_line())
+                    .await?;
                 Done::removed(found.created.then_some(found.artist.version))
             }
         })

@@ -11,9 +11,9 @@ use std::{
 use async_trait::async_trait;
 use cache::SharedProfiles;
 use domain::{
-    Artist, ArtistCursor, ArtistFilter, ArtistKey, ArtistName, Artists, Change, ChangeFollower,
-    Changes, Expected, FoundArtist, Limit, NewStyleProfile, Page, RepositoryError, ResearchStatus,
-    SavedProfile, StyleProfile, StyleProfiles, Version,
+    Artist, ArtistCursor, ArtistFilter, ArtistKey, ArtistName, Artists, Author, Change,
+    ChangeFollower, Changes, Expected, FoundArtist, Limit, NewStyleProfile, Page, RepositoryError,
+    ResearchStatus, SavedProfile, StyleProfile, StyleProfiles, Version,
 };
 use fastrand::Rng;
 
@@ -79,8 +79,9 @@ impl StyleProfiles for Unsteady<dyn StyleProfiles> {
         &self,
         profile: &NewStyleProfile,
         expected: Expected,
+        author: &Author,
     ) -> Result<SavedProfile, RepositoryError> {
-        let saved = self.inner.save(profile, expected).await;
+        let saved = self.inner.save(profile, expected, author).await;
         self.weather.hold_up().await;
         saved
     }
@@ -89,8 +90,9 @@ impl StyleProfiles for Unsteady<dyn StyleProfiles> {
         &self,
         artist: &ArtistKey,
         expected: Expected,
+        author: &Author,
     ) -> Result<Option<Version>, RepositoryError> {
-        let removed = self.inner.remove(artist, expected).await;
+        let removed = self.inner.remove(artist, expected, author).await;
         self.weather.hold_up().await;
         removed
     }
@@ -102,8 +104,12 @@ impl Artists for Unsteady<dyn Artists> {
         self.inner.find(artist).await
     }
 
-    async fn find_or_create(&self, artist: &ArtistName) -> Result<FoundArtist, RepositoryError> {
-        let found = self.inner.find_or_create(artist).await;
+    async fn find_or_create(
+        &self,
+        artist: &ArtistName,
+        author: &Author,
+    ) -> Result<FoundArtist, RepositoryError> {
+        let found = self.inner.find_or_create(artist, author).await;
         self.weather.hold_up().await;
         found
     }
@@ -120,12 +126,17 @@ impl Artists for Unsteady<dyn Artists> {
         &self,
         artist: &ArtistKey,
         status: ResearchStatus,
+        author: &Author,
     ) -> Result<Option<Artist>, RepositoryError> {
-        self.inner.set_status(artist, status).await
+        self.inner.set_status(artist, status, author).await
     }
 
-    async fn remove(&self, artist: &ArtistKey) -> Result<Option<Version>, RepositoryError> {
-        let removed = self.inner.remove(artist).await;
+    async fn remove(
+        &self,
+        artist: &ArtistKey,
+        author: &Author,
+    ) -> Result<Option<Version>, RepositoryError> {
+        let removed = self.inner.remove(artist, author).await;
         self.weather.hold_up().await;
         removed
     }

@@ -20,7 +20,7 @@ async fn work_survives_connections_that_the_server_ended() -> anyhow::Result<()>
     let fixture = Postgres::open().await?;
     let store = fixture::store_with(fixture.url(), &PoolLimits::default()).await?;
     let new = given::profile("J Dilla", "late")?;
-    store.style_profiles().save(&new, Expected::Any).await?;
+    store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
 
     for _ in 0..3 {
         // All connections were in use just now, so none is pinged before the first attempt.
@@ -35,8 +35,15 @@ async fn work_survives_connections_that_the_server_ended() -> anyhow::Result<()>
         fixture.by_hand(TERMINATE_ALL).await?;
 
         ensure!(store.style_profiles().find(new.artist.key()).await?.is_some());
-        store.style_profiles().save(&new, Expected::Any).await?;
-        ensure!(store.generations().record(vec![given::generation("openai")?]).await?.len() == 1);
+        store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
+        ensure!(
+            store
+                .generations()
+                .record(vec![given::generation("openai")?], &given::author())
+                .await?
+                .len()
+                == 1
+        );
     }
 
     ensure!(account::totals(&store).await?.generations == 3);
@@ -49,7 +56,7 @@ async fn ten_connections_are_kept_and_thirty_opened_at_most() -> anyhow::Result<
     let fixture = Postgres::open().await?;
     let store = fixture::store_with(fixture.url(), &PoolLimits::default()).await?;
     let new = given::profile("J Dilla", "late")?;
-    store.style_profiles().save(&new, Expected::Any).await?;
+    store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
 
     let reads: Vec<_> = (0..200)
         .map(|_| {
@@ -90,7 +97,7 @@ async fn a_batch_of_searches_leaves_connections_to_others() -> anyhow::Result<()
     let limits = PoolLimits { kept: 0, most: 8, ..PoolLimits::default() };
     let store = fixture::store_with(fixture.url(), &limits).await?;
     let new = given::profile("J Dilla", "late")?;
-    store.style_profiles().save(&new, Expected::Any).await?;
+    store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
     let writer = fixture.block_writers().await?;
     writer.execute_unprepared("LOCK TABLE style_embeddings").await?;
 

@@ -48,7 +48,7 @@ async fn a_follower_that_the_server_cut_off_says_so() -> anyhow::Result<()> {
     fixture
         .store()
         .style_profiles()
-        .save(&given::profile("J Dilla", "late")?, Expected::Any)
+        .save(&given::profile("J Dilla", "late")?, Expected::Any, &given::author())
         .await?;
     timeout(DEADLINE, another.hint()).await.context("no hint")??;
     let told = another.since(Version::ZERO, 10).await?;
@@ -71,7 +71,7 @@ async fn a_follower_takes_no_connection_from_the_pool() -> anyhow::Result<()> {
 
     let mut follower = store.changes().follow().await?;
     fixture.by_hand(EXPECT_ONE_FOLLOWER).await?;
-    store.style_profiles().save(&new, Expected::Any).await?;
+    store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
     let saved = store.style_profiles().find(new.artist.key()).await?.context("saved")?;
     let told = follower.since(Version::ZERO, 10).await?;
 

@@ -46,7 +46,7 @@ impl Crowd {
                 profile: Box::new(profile.clone()),
                 sources: Vec::new(),
             });
-            store.bulk_load().load(records.collect()).await?;
+            store.bulk_load().load(records.collect(), &given::author()).await?;
         }
         Ok(store.bulk_load().finish().await?)
     }

@@ -38,7 +38,7 @@ async fn what_redis_throws_away_is_read_from_the_database() -> anyhow::Result<()
         Ok(ProfileRecord::Profile { profile, sources: Vec::new() })
     });
     let records = records.collect::<anyhow::Result<Vec<_>>>()?;
-    fixture.store().bulk_load().load(records).await?;
+    fixture.store().bulk_load().load(records, &given::author()).await?;
     // No slowness of the machine is taken for that of Redis.
     let settings = RedisSettings { budget: PATIENCE, ..RedisSettings::new(server.url()) };
     let redis = Redis::open(&settings)?;

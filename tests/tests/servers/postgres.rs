@@ -23,7 +23,8 @@ async fn what_was_committed_survives_every_restart() -> anyhow::Result<()> {
 
     for (round, text) in ["first", "second", "third"].iter().enumerate() {
         let new = given::profile("J Dilla", text)?;
-        let saved = store.style_profiles().save(&new, Expected::Any).await?.profile;
+        let saved =
+            store.style_profiles().save(&new, Expected::Any, &given::author()).await?.profile;
         match round {
             0 => server.restart().await?,
             1 => {
@@ -60,7 +61,7 @@ async fn a_paused_server_answers_when_it_goes_on() -> anyhow::Result<()> {
     let server = PostgresServer::start().await?;
     let store = store(&server).await?;
     let new = given::profile("J Dilla", "late")?;
-    let saved = store.style_profiles().save(&new, Expected::Any).await?.profile;
+    let saved = store.style_profiles().save(&new, Expected::Any, &given::author()).await?.profile;
 
     server.pause().await?;
     let (profiles, key) = (store.style_profiles(), new.artist.key().clone());

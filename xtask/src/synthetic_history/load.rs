@@ -93,7 +93,10 @@ pub async fn load(
             for generation in &all {
                 counted.add(generation);
             }
-            generations.record(all).await.context("generations cannot be recorded")?;
+            generations
+                .record(all, &domain::Author::at_the_command_line())
+                .await
+                .context("generations cannot be recorded")?;
             anyhow::Ok(counted)
         }
     }))
@@ -123,7 +126,9 @@ async fn make_artists(store: &Store, history: &SyntheticHistory) -> anyhow::Resu
             artist: Clone::clone(artist),
             sources: Vec::new(),
         };
-        let counts = bulk_load.load(names.iter().map(record).collect()).await;
+        let counts = bulk_load
+            .load(names.iter().map(record).collect(), &domain::Author::at_the_command_line())
+            .await;
         made += counts.context("artists cannot be stored")?.created;
     }
     bulk_load.finish().await.context("statistics cannot be brought up to date")?;

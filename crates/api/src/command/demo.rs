@@ -27,6 +27,7 @@ use super::{
     serve::{ServeError, open_store},
 };
 use crate::{
+    access::AccessMode,
     app,
     config::{DatabaseSettings, HttpSettings, Settings},
     state::{State, StateSettings},
@@ -65,6 +66,9 @@ impl DemoArguments {
         settings: &Settings,
         output: &mut (dyn Write + Send),
     ) -> Result<(), DemoError> {
+        // Its data is nobody's secret, but what it is made of answers to whoever asks.
+        let open = settings.access.open_to_the_network;
+        AccessMode::Off.decide(settings.http.listen, open).map_err(ServeError::Open)?;
         let mut interrupts = interrupts().map_err(ServeError::Signals)?;
         let folder = TempDir::with_prefix("groovebase-demo-").map_err(DemoError::Folder)?;
         let store = open_store(&database(&settings.database, folder.path())).await?;

@@ -3,7 +3,7 @@
 use std::{future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{HttpServer, dev::ServerHandle, web};
-use domain::SystemClock;
+use domain::{Limit, SystemClock};
 use futures::{Stream, StreamExt};
 use migration::{MigrationError, Schema};
 use secrecy::ExposeSecret;
@@ -11,9 +11,10 @@ use storage::{ConnectError, Store};
 
 use super::interrupt::interrupts;
 use crate::{
+    access::{Decided, NoAccessSecret, OpenToTheNetwork, access_secret},
     app,
     config::{DatabaseSettings, HttpSettings, Settings, UnusableRedis},
-    state::State,
+    state::{State, StateSettings},
 };
 
 /// How long closing the database connections may take.
@@ -29,11 +30,16 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         redis: _,
         similarity: _,
         history: _,
+        access,
         log: _,
     } = settings;
+    let decided = access.access.decide(http.listen, access.open_to_the_network)?;
     let service = settings.service()?;
     let store = open_store(database).await?;
-    let state = web::Data::new(State::new(store, service));
+    let access =
+        if decided.on { Some(access_secret(access.access_secret.as_ref(), &store)?) } else { None };
+    let state = web::Data::new(State::new(store, StateSettings { access, ..service }));
+    tell_access(decided, &state).await;
 
     let served = answer_requests(http, state.clone()).await;
     if tokio::time::timeout(CLOSING, state.close()).await.is_err() {
@@ -42,6 +48,21 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
     served?;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// Says whether keys are asked for, and how to make the first one.
+async fn tell_access(Decided { on, because }: Decided, state: &State) {
+    if !on {
+        tracing::info!(because, "Access is off: requests need no key");
+        return;
+    }
+    tracing::info!(because, "Access is on: requests need a key");
+    // Only a hint: what the store cannot tell now it will be asked for soon enough.
+    if state.api_keys.page(None, Limit::LARGEST).await.is_ok_and(|page| page.items.is_empty()) {
+        tracing::warn!(
+            "There is no key yet: `groovebase keys create --name admin --scope admin` makes one"
+        );
+    }
 }
 
 /// Opens the store with its schema as this program needs it.
@@ -141,6 +162,12 @@ pub enum ServeError {
     /// The Redis settings are not usable.
     #[error("the Redis of the settings cannot be used")]
     Redis(#[from] UnusableRedis),
+    /// Everybody on the network would be let in.
+    #[error(transparent)]
+    Open(#[from] OpenToTheNetwork),
+    /// Keys cannot be checked.
+    #[error(transparent)]
+    Secret(#[from] NoAccessSecret),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cache::{InvalidRedisSettings, Redis};
+use cache::{InvalidRedisSettings, KeyHasher, Redis};
 use clap::{
     Arg, ArgMatches, Command, CommandFactory, FromArgMatches,
     error::{ContextKind, ContextValue},
@@ -153,7 +153,12 @@ fn file_layer(path: &Path) -> Result<Layer, ConfigurationError> {
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
-            _ => return Err(layer.invalid(&name, "it must be a string or a whole number")),
+            toml::Value::Boolean(choice) => choice.to_string(),
+            _ => {
+                return Err(
+                    layer.invalid(&name, "it must be a string, a whole number or a boolean")
+                );
+            }
         };
         // A file does not lead to another one.
         if name == "config" || !is_known(&name) {
@@ -258,6 +263,11 @@ impl Choices<'_> {
                 _ => "redis_url",
             };
             return Err(self.invalid(id, &error.to_string()));
+        }
+        if let Some(secret) = &settings.access.access_secret
+            && let Err(error) = KeyHasher::new(secret.expose_secret())
+        {
+            return Err(self.invalid("access_secret", &error.to_string()));
         }
         let (kept, most) = (database.database_pool_kept, database.database_pool_most);
         if most < kept {
@@ -449,7 +459,7 @@ mod tests {
         );
         assert_eq!(
             given().file("g.toml", "log = ['a']").arguments(&["--config", "g.toml"]).fails(),
-            "log in g.toml is invalid: it must be a string or a whole number"
+            "log in g.toml is invalid: it must be a string, a whole number or a boolean"
         );
         assert_eq!(
             given().arguments(&["--database-pool-most", "5"]).fails(),
@@ -487,12 +497,41 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_is_made_in_every_source() {
+        let open = |given: &Given| given.read().map(|settings| settings.access.open_to_the_network);
+
+        assert_eq!(open(&given()), Ok(false));
+        assert_eq!(open(&given().arguments(&["--open-to-the-network"])), Ok(true));
+        assert_eq!(open(&given().arguments(&["--open-to-the-network", "serve"])), Ok(true));
+        assert_eq!(open(&given().environment("GROOVEBASE_OPEN_TO_THE_NETWORK", "true")), Ok(true));
+        let file = given().file("g.toml", "open_to_the_network = true");
+        assert_eq!(open(&file.arguments(&["--config", "g.toml"])), Ok(true));
+        assert_eq!(
+            open(&given().environment("GROOVEBASE_OPEN_TO_THE_NETWORK", "yes")),
+            Err("GROOVEBASE_OPEN_TO_THE_NETWORK in the environment is invalid: it must be one of true, false".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_access_secret_is_long() {
+        let secret = "0123456789abcdef0123456789abcdef";
+        let settings = given().environment("GROOVEBASE_ACCESS_SECRET", secret).read().unwrap();
+
+        assert!(!format!("{settings:?}").contains(secret));
+        assert_eq!(
+            given().environment("GROOVEBASE_ACCESS_SECRET", &secret[1..]).fails(),
+            "GROOVEBASE_ACCESS_SECRET in the environment is invalid: an access secret has at least 32 characters"
+        );
+    }
+
+    #[test]
     fn never_shows_a_secret() {
         let url = "postgres://user:hunter2@host/db";
         let settings = given().environment("GROOVEBASE_DATABASE_URL", url).read().unwrap();
         let wrong =
             given().environment("GROOVEBASE_DATABASE_URL", "mysql://user:hunter2@host").fails();
         let flag = given().arguments(&["--redis-url", "hunter2"]).fails();
+        let access = given().environment("GROOVEBASE_ACCESS_SECRET", "hunter2").fails();
         let dotenv = given().file(".env", "GROOVEBASE_DATABASE_URL='hunter2\n").fails();
         let file = given()
             .file("g.toml", "database_url = hunter2")
@@ -504,7 +543,7 @@ mod tests {
             wrong,
             "GROOVEBASE_DATABASE_URL in the environment is invalid: it must begin with sqlite:// or postgres://"
         );
-        for shown in [format!("{settings:?}"), wrong, flag, dotenv, file] {
+        for shown in [format!("{settings:?}"), wrong, flag, access, dotenv, file] {
             assert!(!shown.contains("hunter2"), "{shown}");
         }
     }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
+    access::By,
     body::JsonBody,
     failures::{BadArtist, BadBody, BadQuery, Broken, NoArtist, UnusableBody},
     freshness::{Served, Wanted},
@@ -63,11 +64,12 @@ async fn list_artists(
 #[post("/api/v1/artists")]
 async fn create_artist(
     state: web::Data<State>,
+    by: By,
     _: Asked<()>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let NewArtist { name } = json::read(&body.0, NewArtist::read)?;
-    let FoundArtist { artist, created } = state.artists.find_or_create(&name).await?;
+    let FoundArtist { artist, created } = state.artists.find_or_create(&name, &by.0).await?;
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
     if created {
         response.insert_header((header::LOCATION, location(&artist.name)));
@@ -115,10 +117,11 @@ async fn find_artist(
 #[delete("/api/v1/artists/{artist}")]
 async fn remove_artist(
     state: web::Data<State>,
+    by: By,
     artist: ArtistInPath,
     _: Asked<()>,
 ) -> Result<HttpResponse, Problem> {
-    if state.artists.remove(artist.0.key()).await?.is_some() {
+    if state.artists.remove(artist.0.key(), &by.0).await?.is_some() {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(state.unknown_artist(&artist.0).await)

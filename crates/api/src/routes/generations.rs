@@ -11,6 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{artists::known, period::Period};
 use crate::{
+    access::By,
     batch::{Batch, Form, OneOrMany},
     body::JsonBody,
     failures::{
@@ -56,6 +57,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
 #[post("/api/v1/generations")]
 async fn record_generations(
     state: web::Data<State>,
+    by: By,
     _: Asked<()>,
     key: Keyed,
     body: JsonBody,
@@ -63,7 +65,7 @@ async fn record_generations(
     let Batch { items, form } =
         json::read(&body.0, |node| Batch::read(node, MOST_AT_ONCE, NewGenerationBody::read))?;
     let (recording, generations) = Recording::of(items, form, key.0);
-    let recorded = match state.generations.record(generations).await {
+    let recorded = match state.generations.record(generations, &by.0).await {
         Ok(recorded) => recorded,
         Err(error) => return Err(recording.refusal(&state, error).await),
     };

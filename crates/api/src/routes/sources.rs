@@ -11,6 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::artists::known;
 use crate::{
+    access::By,
     batch::{Batch, OneOrMany},
     body::JsonBody,
     failures::{BadArtist, BadArtistBody, Broken, NoArtist, UnusableBody},
@@ -69,6 +70,7 @@ async fn list_sources(
 #[post("/api/v1/artists/{artist}/sources")]
 async fn add_sources(
     state: web::Data<State>,
+    by: By,
     artist: ArtistInPath,
     _: Asked<()>,
     body: JsonBody,
@@ -76,7 +78,7 @@ async fn add_sources(
     let Batch { items, form } =
         json::read(&body.0, |node| Batch::read(node, MOST_AT_ONCE, SourceBody::read))?;
     let artist = known(&state, &artist.0).await?;
-    let added = match state.research_sources.add(artist.id, items).await {
+    let added = match state.research_sources.add(artist.id, items, &by.0).await {
         Ok(added) => added,
         // It was removed a moment ago.
         Err(RepositoryError::Conflict) => return Err(state.unknown_artist(&artist.name).await),

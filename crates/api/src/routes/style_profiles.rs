@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
+    access::By,
     body::JsonBody,
     conditions::{Demand, Known, profile_tag},
     failures::{BadCondition, BadConditionalBody, Broken, NoProfile, OtherVersion, UnusableBody},
@@ -122,6 +123,7 @@ fn answer(
 #[put("/api/v1/artists/{artist}/profile")]
 async fn save_style_profile(
     state: web::Data<State>,
+    by: By,
     artist: ArtistInPath,
     _: Asked<()>,
     demand: Demand,
@@ -129,7 +131,8 @@ async fn save_style_profile(
 ) -> Result<HttpResponse, Problem> {
     let profile = profile_body::read(&body.0, artist.0)?;
     let expected = expected(&state, profile.artist.key(), demand).await?;
-    let SavedProfile { profile, created } = state.style_profiles.save(&profile, expected).await?;
+    let SavedProfile { profile, created } =
+        state.style_profiles.save(&profile, expected, &by.0).await?;
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
     if created {
         let location = format!("{}/profile", super::artists::location(&profile.artist));
@@ -155,12 +158,13 @@ async fn save_style_profile(
 #[delete("/api/v1/artists/{artist}/profile")]
 async fn remove_style_profile(
     state: web::Data<State>,
+    by: By,
     artist: ArtistInPath,
     _: Asked<()>,
     demand: Demand,
 ) -> Result<HttpResponse, Problem> {
     let expected = expected(&state, artist.0.key(), demand).await?;
-    if state.style_profiles.remove(artist.0.key(), expected).await?.is_some() {
+    if state.style_profiles.remove(artist.0.key(), expected, &by.0).await?.is_some() {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(state.no_profile(&artist.0).await)

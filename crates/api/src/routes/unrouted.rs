@@ -24,6 +24,17 @@ impl Routes {
         let offered: Vec<&Method> = routes.flat_map(|(_, methods)| methods).collect();
         ANSWERED.into_iter().filter(|method| offered.contains(&method)).collect()
     }
+
+    /// What to answer to a request that no route of the table of needs takes.
+    pub(crate) fn refusal(&self, method: &Method, path: &str) -> Problem {
+        match self.allowed(path).as_slice() {
+            [] => Problem::new(Code::RouteNotFound, "there is nothing at this path"),
+            allowed if allowed.contains(method) => {
+                Problem::new(Code::RouteClosed, "nobody said who may use this route")
+            }
+            allowed => Problem::method_not_allowed(method, allowed),
+        }
+    }
 }
 
 /// Answers what no route takes.
@@ -32,11 +43,7 @@ pub(crate) async fn refuse(
     routes: web::Data<Routes>,
 ) -> Result<actix_web::HttpResponse, Problem> {
     // The router's own form of the path, in which an encoded slash is not one.
-    let path = request.match_info().as_str();
-    Err(match routes.allowed(path).as_slice() {
-        [] => Problem::new(Code::RouteNotFound, "there is nothing at this path"),
-        allowed => Problem::method_not_allowed(request.method(), allowed),
-    })
+    Err(routes.refusal(request.method(), request.match_info().as_str()))
 }
 
 fn methods(item: &PathItem) -> Vec<Method> {

@@ -201,6 +201,7 @@ impl StyleProfiles for Scripted {
         &self,
         profile: &NewStyleProfile,
         _: Expected,
+        _: &domain::Author,
     ) -> Result<SavedProfile, RepositoryError> {
         self.answer()?;
         let saved = self.commit(profile.artist.as_str(), profile.text_description.as_str());
@@ -212,6 +213,7 @@ impl StyleProfiles for Scripted {
         &self,
         artist: &ArtistKey,
         _: Expected,
+        _: &domain::Author,
     ) -> Result<Option<Version>, RepositoryError> {
         self.answer()?;
         let mut rows = self.rows.lock();
@@ -229,7 +231,11 @@ impl domain::Artists for Scripted {
         unimplemented!("no test looks for an artist")
     }
 
-    async fn find_or_create(&self, _: &ArtistName) -> Result<domain::FoundArtist, RepositoryError> {
+    async fn find_or_create(
+        &self,
+        _: &ArtistName,
+        _: &domain::Author,
+    ) -> Result<domain::FoundArtist, RepositoryError> {
         unimplemented!("no test makes an artist")
     }
 
@@ -245,11 +251,16 @@ impl domain::Artists for Scripted {
         &self,
         _: &ArtistKey,
         _: domain::ResearchStatus,
+        _: &domain::Author,
     ) -> Result<Option<domain::Artist>, RepositoryError> {
         unimplemented!("no test sets a status")
     }
 
-    async fn remove(&self, artist: &ArtistKey) -> Result<Option<Version>, RepositoryError> {
+    async fn remove(
+        &self,
+        artist: &ArtistKey,
+        _: &domain::Author,
+    ) -> Result<Option<Version>, RepositoryError> {
         Ok(self.commit_removal(artist.as_str()))
     }
 

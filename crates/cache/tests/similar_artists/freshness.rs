@@ -32,13 +32,21 @@ async fn what_an_instance_saves_it_finds_at_once() {
     store.rounds.close();
 
     let saving = given::profile("Madlib", given::embedding(1));
-    instance.profiles.save(&saving, Expected::Any).await.unwrap();
+    instance
+        .profiles
+        .save(&saving, Expected::Any, &domain::Author::at_the_command_line())
+        .await
+        .unwrap();
 
     let read = instance.read(&search).await;
     assert_eq!(names(&read)[..2], ["J Dilla", "Madlib"]);
     assert_from_index(&read, &store.compare(&search));
 
-    instance.profiles.remove(given::name("J Dilla").key(), Expected::Any).await.unwrap();
+    instance
+        .profiles
+        .remove(given::name("J Dilla").key(), Expected::Any, &domain::Author::at_the_command_line())
+        .await
+        .unwrap();
 
     let read = instance.read(&search).await;
     assert_eq!(names(&read), ["Madlib", "Questlove"]);
@@ -78,7 +86,11 @@ async fn a_version_that_was_lost_and_used_again_is_not_skipped() {
     let instance = Instance::on(&store, SETTINGS).await;
     store.rounds.close();
     let saving = given::profile("Madlib", given::embedding(1));
-    instance.profiles.save(&saving, Expected::Any).await.unwrap();
+    instance
+        .profiles
+        .save(&saving, Expected::Any, &domain::Author::at_the_command_line())
+        .await
+        .unwrap();
     assert_eq!(names(&instance.read(&search).await)[..2], ["J Dilla", "Madlib"]);
     let lost = store.version();
 
@@ -207,7 +219,11 @@ async fn what_is_known_to_be_out_of_date_is_never_handed_out() {
     let instance = Instance::on(&store, SETTINGS).await;
     store.vectors.close();
     let saving = given::profile("Madlib", given::embedding(1));
-    instance.profiles.save(&saving, Expected::Any).await.unwrap();
+    instance
+        .profiles
+        .save(&saving, Expected::Any, &domain::Author::at_the_command_line())
+        .await
+        .unwrap();
     store.is_away.store(true, Ordering::SeqCst);
     store.vectors.open();
     sleep(Duration::from_secs(5)).await;
@@ -268,7 +284,11 @@ async fn an_answer_of_the_database_is_kept_until_anything_changed() {
     assert_eq!(instance.strict(&search).await.source, SearchSource::Memory);
 
     let saving = given::profile("Madlib", given::embedding(1));
-    instance.profiles.save(&saving, Expected::Any).await.unwrap();
+    instance
+        .profiles
+        .save(&saving, Expected::Any, &domain::Author::at_the_command_line())
+        .await
+        .unwrap();
     let read = instance.read(&search).await;
     assert_eq!(read.source, SearchSource::Database);
     assert_same(&read.answer, &store.compare(&search));

@@ -266,6 +266,7 @@ impl StyleProfiles for Store {
         &self,
         profile: &NewStyleProfile,
         _: Expected,
+        _: &domain::Author,
     ) -> Result<SavedProfile, RepositoryError> {
         self.answer()?;
         let profile = profile.clone();
@@ -308,6 +309,7 @@ impl StyleProfiles for Store {
         &self,
         artist: &ArtistKey,
         _: Expected,
+        _: &domain::Author,
     ) -> Result<Option<Version>, RepositoryError> {
         self.answer()?;
         Ok(Some(self.commit(artist.as_str(), None)))

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    Artist, ArtistCursor, ArtistKey, ArtistName, Limit, Page, RepositoryError, ResearchStatus,
-    SearchText, Version,
+    Artist, ArtistCursor, ArtistKey, ArtistName, Author, Limit, Page, RepositoryError,
+    ResearchStatus, SearchText, Version,
 };
 
 /// Stores [`Artist`]s. Absence is an answer; only a failure to answer is an error.
@@ -16,7 +16,11 @@ pub trait Artists: Send + Sync {
     /// Returns the artist, stored as pending if it was new.
     ///
     /// However many callers ask for one name at once, one artist is made.
-    async fn find_or_create(&self, artist: &ArtistName) -> Result<FoundArtist, RepositoryError>;
+    async fn find_or_create(
+        &self,
+        artist: &ArtistName,
+        author: &Author,
+    ) -> Result<FoundArtist, RepositoryError>;
 
     /// Returns artists by key.
     async fn page(
@@ -30,13 +34,18 @@ pub trait Artists: Send + Sync {
         &self,
         artist: &ArtistKey,
         status: ResearchStatus,
+        author: &Author,
     ) -> Result<Option<Artist>, RepositoryError>;
 
     /// Removes the artist with profile, embedding and sources, and returns the version of the removal, or `None` if
     /// there was no such artist.
     ///
     /// Its generations stay, without an artist.
-    async fn remove(&self, artist: &ArtistKey) -> Result<Option<Version>, RepositoryError>;
+    async fn remove(
+        &self,
+        artist: &ArtistKey,
+        author: &Author,
+    ) -> Result<Option<Version>, RepositoryError>;
 
     /// Returns at most `limit` stored names that look like this one, the closest first.
     async fn suggest(

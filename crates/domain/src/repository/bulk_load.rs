@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{ArtistName, NewResearchSource, NewStyleProfile, RepositoryError};
+use crate::{ArtistName, Author, NewResearchSource, NewStyleProfile, RepositoryError};
 
 /// Loads records faster than one save at a time.
 #[async_trait]
@@ -12,7 +12,11 @@ pub trait BulkLoad: Send + Sync {
     /// A load can be repeated: a profile that is stored already as it comes in keeps its version, and
     /// a source with the same kind, address and path (or content, if it has neither) is not added again. Of several
     /// records for one artist the last profile stands and all sources are kept.
-    async fn load(&self, batch: Vec<ProfileRecord>) -> Result<BulkCounts, RepositoryError>;
+    async fn load(
+        &self,
+        batch: Vec<ProfileRecord>,
+        author: &Author,
+    ) -> Result<BulkCounts, RepositoryError>;
 
     /// Brings what the store derives from its rows (planner statistics, trained indexes) up to date after a load.
     async fn finish(&self) -> Result<(), RepositoryError>;

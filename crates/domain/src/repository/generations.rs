@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    ArtistId, Generation, GenerationId, GenerationStatus, HistoryCursor, Limit, NewGeneration,
-    Page, Provider, RepositoryError, TimeRange,
+    ArtistId, Author, Generation, GenerationId, GenerationStatus, HistoryCursor, Limit,
+    NewGeneration, Page, Provider, RepositoryError, TimeRange,
 };
 
 /// Records [`Generation`]s.
@@ -19,6 +19,7 @@ pub trait Generations: Send + Sync {
     async fn record(
         &self,
         generations: Vec<NewGeneration>,
+        author: &Author,
     ) -> Result<Vec<Generation>, RepositoryError>;
 
     /// Returns one generation, or `None` if there is none.

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    ArtistId, Limit, NewResearchSource, Page, RepositoryError, ResearchSource, SourceCursor,
-    SourceType,
+    ArtistId, Author, Limit, NewResearchSource, Page, RepositoryError, ResearchSource,
+    SourceCursor, SourceType,
 };
 
 /// Stores [`ResearchSource`]s.
@@ -17,6 +17,7 @@ pub trait ResearchSources: Send + Sync {
         &self,
         artist: ArtistId,
         sources: Vec<NewResearchSource>,
+        author: &Author,
     ) -> Result<Vec<ResearchSource>, RepositoryError>;
 
     /// Returns an artist's sources of one kind, or of all, oldest first.

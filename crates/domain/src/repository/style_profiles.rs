@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{ArtistKey, NewStyleProfile, RepositoryError, StyleProfile, Version};
+use crate::{ArtistKey, Author, NewStyleProfile, RepositoryError, StyleProfile, Version};
 
 /// Stores [`StyleProfile`]s. Absence is an answer; only a failure to answer is an error.
 #[async_trait]
@@ -26,6 +26,7 @@ pub trait StyleProfiles: Send + Sync {
         &self,
         profile: &NewStyleProfile,
         expected: Expected,
+        author: &Author,
     ) -> Result<SavedProfile, RepositoryError>;
 
     /// Removes the artist's profile and embedding and returns the version of the artist without them, or `None` if there
@@ -36,6 +37,7 @@ pub trait StyleProfiles: Send + Sync {
         &self,
         artist: &ArtistKey,
         expected: Expected,
+        author: &Author,
     ) -> Result<Option<Version>, RepositoryError>;
 }
 

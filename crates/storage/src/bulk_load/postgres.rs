@@ -1,12 +1,17 @@
 //! `COPY` into temporary tables, then a few statements over all rows.
 
 use domain::{
-    ArtistId, BulkCounts, NewResearchSource, ProfileRecord, ResearchSourceId, StyleProfileId,
+    ArtistId, Author, BulkCounts, NewResearchSource, ProfileRecord, ResearchSourceId,
+    StyleProfileId,
 };
 use sea_orm::sqlx::{self, Connection as _, PgConnection, Row};
 
 use self::copy::Copy;
-use crate::{connect::unhurried, error::Failure, store::Store, vector_index::VectorIndexError};
+use super::remembered;
+use crate::{
+    audit_log::audit_beside_the_orm, connect::unhurried, error::Failure, store::Store,
+    vector_index::VectorIndexError,
+};
 
 mod copy;
 
@@ -125,7 +130,11 @@ const COUNT: &str = "
      count(*) FILTER (WHERE state = 'unchanged') AS unchanged
     FROM incoming";
 
-pub(super) async fn load(store: &Store, batch: &[ProfileRecord]) -> Result<BulkCounts, Failure> {
+pub(super) async fn load(
+    store: &Store,
+    batch: &[ProfileRecord],
+    author: &Author,
+) -> Result<BulkCounts, Failure> {
     let _writer = store.writer().await?;
     // The ORM has no way to COPY; its pool has.
     let mut transaction = store.database().get_postgres_connection_pool().begin().await?;
@@ -156,6 +165,9 @@ pub(super) async fn load(store: &Store, batch: &[ProfileRecord]) -> Result<BulkC
         unchanged: count("unchanged")?,
         sources,
     };
+    if let Some(entry) = remembered(counts) {
+        audit_beside_the_orm(store, &mut transaction, author, entry).await?;
+    }
     transaction.commit().await?;
     Ok(counts)
 }

@@ -3,15 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{
-    ArtistId, ArtistKey, ArtistName, BulkCounts, NewResearchSource, NewStyleProfile, ProfileRecord,
-    ResearchSource, SourceType, StyleProfile,
+    ArtistId, ArtistKey, ArtistName, Author, BulkCounts, NewResearchSource, NewStyleProfile,
+    ProfileRecord, ResearchSource, SourceType, StyleProfile,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     Set,
 };
 
+use super::remembered;
 use crate::{
+    audit_log::audit,
     entity::{StoredVector, artist, research_source, style_embedding, style_profile},
     error::Failure,
     store::Store,
@@ -21,7 +23,11 @@ use crate::{
 /// Rows of one statement; SQLite binds at most 32,766 values and a profile has 19.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
-pub(super) async fn load(store: &Store, batch: &[ProfileRecord]) -> Result<BulkCounts, Failure> {
+pub(super) async fn load(
+    store: &Store,
+    batch: &[ProfileRecord],
+    author: &Author,
+) -> Result<BulkCounts, Failure> {
     let _writer = store.writer().await?;
     let transaction = store.begin_versioned().await?;
     let mut counts = BulkCounts::default();
@@ -52,6 +58,9 @@ pub(super) async fn load(store: &Store, batch: &[ProfileRecord]) -> Result<BulkC
         new.sources.extend(record.sources().iter().map(|source| (id, source)));
     }
     counts.sources = new.insert(store, &transaction).await?;
+    if let Some(entry) = remembered(counts) {
+        audit(store, &*transaction, author, entry).await?;
+    }
     transaction.commit().await?;
     Ok(counts)
 }

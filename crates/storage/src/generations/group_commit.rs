@@ -9,10 +9,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use domain::{Generation, NewGeneration, RepositoryError};
+use domain::{Generation, RepositoryError};
 use tokio::sync::oneshot;
 
-use super::recording::{self, Outcome};
+use super::recording::{self, Outcome, Recorder};
 use crate::{
     error::Failure,
     store::{Backend, Store},
@@ -35,19 +35,19 @@ struct Queue {
 
 #[derive(Debug)]
 struct Waiting {
-    generations: Vec<NewGeneration>,
+    recorder: Recorder,
     answer: oneshot::Sender<Outcome>,
 }
 
 /// Records what one caller brings, all or nothing, and returns when it is committed.
-pub(super) async fn record(store: &Store, generations: Vec<NewGeneration>) -> Outcome {
+pub(super) async fn record(store: &Store, recorder: Recorder) -> Outcome {
     // Before it is in the queue: nobody else has to wait for the room that this caller needs.
-    store.partitions().ensure_for(store, &generations).await?;
+    store.partitions().ensure_for(store, &recorder.generations).await?;
 
     let (answer, answered) = oneshot::channel();
     let begins = {
         let mut queue = store.group_commit().queue();
-        queue.waiting.push_back(Waiting { generations, answer });
+        queue.waiting.push_back(Waiting { recorder, answer });
         let begins = queue.committers < most_committers(store.backend());
         queue.committers += usize::from(begins);
         begins
@@ -79,7 +79,7 @@ impl Queue {
         let mut taken: Vec<Waiting> = Vec::new();
         let mut generations = 0;
         while let Some(next) = self.waiting.front() {
-            generations += next.generations.len();
+            generations += next.recorder.generations.len();
             if !taken.is_empty() && MOST_TOGETHER < generations {
                 break;
             }
@@ -99,7 +99,7 @@ impl Committer {
     async fn run(mut self) {
         while let Some(waiting) = self.next() {
             let (callers, answers): (Vec<_>, Vec<_>) =
-                waiting.into_iter().map(|it| (it.generations, it.answer)).unzip();
+                waiting.into_iter().map(|it| (it.recorder, it.answer)).unzip();
             for (answer, outcome) in answers.into_iter().zip(self.record(&callers).await) {
                 // Whoever went away does not hear of it.
                 let _ = answer.send(outcome);
@@ -121,7 +121,7 @@ impl Committer {
         Some(taken)
     }
 
-    async fn record(&self, callers: &[Vec<NewGeneration>]) -> Vec<Outcome> {
+    async fn record(&self, callers: &[Recorder]) -> Vec<Outcome> {
         match recording::record(&self.store, callers).await {
             Ok(outcomes) => outcomes,
             Err(error @ RepositoryError::Unavailable(_)) => failed(&error, callers.len()),

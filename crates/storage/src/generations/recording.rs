@@ -8,8 +8,9 @@ mod sqlite;
 use std::collections::HashMap;
 
 use domain::{
-    ArtistId, ArtistKey, ArtistName, Generation, GenerationId, NewGeneration, RepositoryError,
-    Sums, Timestamp,
+    ArtistId, ArtistKey, ArtistName, AuditAction, AuditEntry, AuditRecord, AuditRecordId,
+    AuditSubject, Author, Generation, GenerationId, NewGeneration, RepositoryError, Sums,
+    Timestamp,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid};
 
@@ -30,13 +31,31 @@ const MOST_ATTEMPTS: u32 = 20;
 )]
 struct NeverFree;
 
+/// What one caller brings.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    /// Who it is.
+    pub(super) author: Author,
+    /// What is to be recorded, all of it or nothing.
+    pub(super) generations: Vec<NewGeneration>,
+}
+
+impl<'a> IntoIterator for &'a Recorder {
+    type Item = &'a NewGeneration;
+    type IntoIter = std::slice::Iter<'a, NewGeneration>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.generations.iter()
+    }
+}
+
 /// What one caller is told.
 pub(super) type Outcome = Result<Vec<Generation>, RepositoryError>;
 
 /// Records what each caller brings, all of it or nothing; what one brings too much does not stop another.
 pub(super) async fn record(
     store: &Store,
-    callers: &[Vec<NewGeneration>],
+    callers: &[Recorder],
 ) -> Result<Vec<Outcome>, RepositoryError> {
     // Identities are the callers', so repeating counts nothing twice.
     let recorded = store
@@ -72,7 +91,7 @@ enum Repeats {
 /// Returns nothing, and records nothing, when something turned out to be recorded that was not known to be.
 async fn attempt(
     store: &Store,
-    callers: &[Vec<NewGeneration>],
+    callers: &[Recorder],
     repeats: Repeats,
 ) -> Result<Option<Vec<Outcome>>, Failure> {
     let now = store.now();
@@ -90,6 +109,7 @@ async fn attempt(
             }
         },
         fresh: Vec::with_capacity(all().count()),
+        audited: Vec::with_capacity(callers.len()),
     };
     let outcomes: Vec<Outcome> = callers.iter().map(|caller| plan.admit(caller)).collect();
     if repeats == Repeats::Unlikely && outcomes.iter().any(Result::is_err) {
@@ -107,9 +127,9 @@ async fn attempt(
     let _writer = store.writer().await?;
     let is_written = match store.backend() {
         #[cfg(feature = "postgres")]
-        Backend::Postgres => postgres::write(store, &plan.fresh, pending).await?,
+        Backend::Postgres => postgres::write(store, &plan.fresh, pending, &plan.audited).await?,
         #[cfg(feature = "sqlite")]
-        Backend::Sqlite => sqlite::write(store, &plan.fresh, pending).await?,
+        Backend::Sqlite => sqlite::write(store, &plan.fresh, pending, plan.audited).await?,
         #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
         _ => return Err(RepositoryError::Conflict.into()),
     };
@@ -123,6 +143,7 @@ struct Plan<'a> {
     /// What is recorded under identities that callers bring, or will be.
     recorded: HashMap<GenerationId, Standing>,
     fresh: Vec<Fresh<'a>>,
+    audited: Vec<AuditRecord>,
 }
 
 /// What is known of an identity.
@@ -141,13 +162,32 @@ struct Fresh<'a> {
 
 impl<'a> Plan<'a> {
     /// Takes in what one caller brings, unless something in it is refused.
-    fn admit(&mut self, caller: &'a [NewGeneration]) -> Outcome {
+    fn admit(&mut self, caller: &'a Recorder) -> Outcome {
+        let Recorder { author, generations } = caller;
         let already = self.fresh.len();
-        let outcome = caller.iter().map(|new| self.admit_one(new)).collect();
+        let outcome = generations.iter().map(|new| self.admit_one(new)).collect();
         if Result::is_err(&outcome) {
             for Fresh { new, .. } in self.fresh.drain(already..) {
                 self.recorded.remove(&new.id);
             }
+        }
+        if let Some(first) = self.fresh.get(already) {
+            let recorded = self.fresh.len() - already;
+            self.audited.push(AuditRecord {
+                id: AuditRecordId::generate(),
+                at: self.now,
+                author: author.clone(),
+                entry: AuditEntry {
+                    action: AuditAction::GenerationsRecorded,
+                    subject: AuditSubject {
+                        generation: Some(first.new.id),
+                        entries: u64::try_from(recorded).ok(),
+                        ..AuditSubject::default()
+                    },
+                    before: None,
+                    after: None,
+                },
+            });
         }
         outcome
     }

@@ -239,7 +239,11 @@ pub async fn a_removed_artists_generations_are_exported_without_it(
     let store = fixture.store();
     let input = lines([line_of(1, "J Dilla"), line_of(2, "Tony Allen")])?;
     loaded(store, &input).await?;
-    store.artists().remove(&given::key("J Dilla")?).await?.context("it was there")?;
+    store
+        .artists()
+        .remove(&given::key("J Dilla")?, &given::author())
+        .await?
+        .context("it was there")?;
 
     let text = exported(store, TimeRange::ALL).await?;
     let artists = members(&text, "artist")?;
@@ -262,7 +266,7 @@ pub async fn a_removed_artists_generations_are_exported_without_it(
 /// Whoever is not known is made when that is asked for: once, pending, in the spelling that comes first by code point.
 pub async fn unknown_artists_can_be_made(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
-    store.artists().find_or_create(&given::name("J Dilla")?).await?;
+    store.artists().find_or_create(&given::name("J Dilla")?, &given::author()).await?;
     let input =
         lines([line_of(1, "j dilla"), line_of(2, "Questlove"), line_of(3, "QUESTLOVE"), line(4)])?;
 
@@ -281,7 +285,7 @@ pub async fn unknown_artists_can_be_made(fixture: &impl Fixture) -> anyhow::Resu
 /// A line of each kind, with its number and the reason; the good ones between them are recorded.
 pub async fn every_kind_of_bad_generation_is_told(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
-    store.artists().find_or_create(&given::name("J Dilla")?).await?;
+    store.artists().find_or_create(&given::name("J Dilla")?, &given::author()).await?;
     loaded(store, &lines([line(1), line(2)])?).await?;
     let with = |number: u32, pointer: &str, value: Value| {
         anyhow::Ok(body::changed(line(number)?, pointer, value)?.to_string())
@@ -347,7 +351,7 @@ pub async fn every_kind_of_bad_generation_is_told(fixture: &impl Fixture) -> any
 /// What came before it is recorded, and nothing after it, whether the line or the store tells.
 pub async fn a_bad_generation_stops_an_import(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();
-    store.artists().find_or_create(&given::name("J Dilla")?).await?;
+    store.artists().find_or_create(&given::name("J Dilla")?, &given::author()).await?;
     loaded(store, &lines([line(0)])?).await?;
     let taken = body::changed(line(0)?, "/generation_time_ms", json!(7))?;
     for (round, bad) in (1..).zip([

@@ -27,26 +27,26 @@ pub async fn every_change_counts_at_once(fixture: &impl Fixture) -> anyhow::Resu
         let key = given::key(&name)?;
         match random.u8(..10) {
             0 => {
-                artists.remove(&key).await?;
+                artists.remove(&key, &given::author()).await?;
                 model.remove(&key);
             }
             1 => {
-                profiles.remove(&key, Expected::Any).await?;
+                profiles.remove(&key, Expected::Any, &given::author()).await?;
                 model.remove(&key);
             }
             2 => {
                 let bare = NewStyleProfile { embedding: None, ..given::profile(&name, "late")? };
-                profiles.save(&bare, Expected::Any).await?;
+                profiles.save(&bare, Expected::Any, &given::author()).await?;
                 model.save(&bare);
             }
             3 => {
                 let status = ResearchStatus::ALL.get(random.usize(..4)).context("one of four")?;
-                artists.set_status(&key, *status).await?;
+                artists.set_status(&key, *status, &given::author()).await?;
                 model.set_status(&key, *status);
             }
             _ => {
                 let new = profile(&name, given::embedding(random.u64(..))?)?;
-                profiles.save(&new, Expected::Any).await?;
+                profiles.save(&new, Expected::Any, &given::author()).await?;
                 model.save(&new);
             }
         }
@@ -147,7 +147,9 @@ pub async fn never_tears_a_vector_under_writes(fixture: &impl Fixture) -> anyhow
             for round in 0..40 {
                 let embedding = if round % 2 == 0 { &other } else { &one };
                 for artist in artists {
-                    profiles.save(&profile(artist, embedding.clone())?, Expected::Any).await?;
+                    profiles
+                        .save(&profile(artist, embedding.clone())?, Expected::Any, &given::author())
+                        .await?;
                 }
             }
             anyhow::Ok(())

@@ -39,7 +39,7 @@ async fn filled(fixture: &impl Fixture) -> anyhow::Result<Model> {
     let mut model = Model::filled(fixture, profiles).await?;
     let keys: Vec<_> = model.vectors().map(|(artist, _)| artist.key().clone()).collect();
     for (key, status) in keys.iter().step_by(2).zip(ResearchStatus::ALL.iter().cycle()) {
-        fixture.artists().set_status(key, *status).await?;
+        fixture.artists().set_status(key, *status, &given::author()).await?;
         model.set_status(key, *status);
     }
     Ok(model)

@@ -27,7 +27,7 @@ impl Model {
             records
                 .push(ProfileRecord::Profile { profile: Box::new(profile), sources: Vec::new() });
         }
-        fixture.bulk_load().load(records).await?;
+        fixture.bulk_load().load(records, &given::author()).await?;
         Ok(model)
     }
 

@@ -279,7 +279,10 @@ async fn writes_go_on_during_a_build_and_are_found() -> anyhow::Result<()> {
         for (number, embedding) in late.0.iter().filter_map(|one| one.embedding.clone()).enumerate()
         {
             let new = profile(90_000 + number as u64, embedding)?;
-            store.style_profiles().save(&new, Expected::Any).await?;
+            store
+                .style_profiles()
+                .save(&new, Expected::Any, &domain::Author::at_the_command_line())
+                .await?;
         }
         ensure!(!building.is_finished());
         transaction.commit().await?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::{
-    ArtistKey, ArtistName, Artists, BulkLoad, GenerationId, Generations, NewGeneration,
+    ArtistKey, ArtistName, Artists, Author, BulkLoad, GenerationId, Generations, NewGeneration,
     ProfileRecord, RepositoryError,
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -77,6 +77,8 @@ pub struct Account {
     /// Artists that are stored, as far as they were asked for.
     known: HashSet<ArtistKey>,
     upkeep: Upkeep,
+    /// One for all batches.
+    author: Author,
     has_created: bool,
 }
 
@@ -107,6 +109,7 @@ impl Account {
             unknown_artists,
             known: HashSet::new(),
             upkeep: Upkeep::of(store),
+            author: Author::at_the_command_line(),
             has_created: false,
         }
     }
@@ -126,7 +129,7 @@ impl Destination for Account {
         let mut attempt = Attempt { batch, on_error, refused: Vec::new() };
         // As a rule the first attempt succeeds; each other one knows more artists or has fewer lines.
         while !attempt.batch.is_empty() {
-            match self.generations.record(attempt.generations()).await {
+            match self.generations.record(attempt.generations(), &self.author).await {
                 Ok(_) => break,
                 Err(RepositoryError::UnknownArtist(artist)) => {
                     self.known.remove(artist.key());
@@ -278,6 +281,6 @@ impl Account {
         let record = |artist| ProfileRecord::Artist { artist, sources: Vec::new() };
         let records = all.into_iter().map(record).collect();
         self.has_created = true;
-        Ok(self.bulk_load.load(records).await?.created)
+        Ok(self.bulk_load.load(records, &self.author).await?.created)
     }
 }

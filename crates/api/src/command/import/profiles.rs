@@ -1,7 +1,8 @@
 //! Artists with their profiles and sources.
 
 use domain::{
-    ArtistKey, ArtistName, BulkCounts, BulkLoad, NewResearchSource, ProfileRecord, RepositoryError,
+    ArtistKey, ArtistName, Author, BulkCounts, BulkLoad, NewResearchSource, ProfileRecord,
+    RepositoryError,
 };
 
 use super::{Counts, Destination, Entry, Loaded, Numbered, OnError, Record};
@@ -49,7 +50,7 @@ impl Destination for &dyn BulkLoad {
         let written = batch.len() as u64;
         let records = batch.into_iter().map(|it| it.record).collect();
         let BulkCounts { created, replaced, unchanged, sources } =
-            BulkLoad::load(*self, records).await?;
+            BulkLoad::load(*self, records, &Author::at_the_command_line()).await?;
         counts.created += created;
         counts.replaced += replaced;
         counts.unchanged += unchanged;

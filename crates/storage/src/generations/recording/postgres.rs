@@ -1,6 +1,6 @@
 //! Writing on PostgreSQL: one statement for everything, which is a transaction by itself.
 
-use domain::{ArtistId, Cost, GenerationDetails, Label, Text};
+use domain::{ArtistId, AuditRecord, Cost, GenerationDetails, Label, Text};
 use sea_orm::{
     prelude::Uuid,
     sqlx::{self, postgres::PgArguments, query::Query},
@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::Fresh;
 use crate::{
+    audit_log::AuditRow,
     entity::generation::{files_json, steps_json},
     error::Failure,
     rollups::{Cell, Pending, stored_artist},
@@ -43,6 +44,11 @@ const WRITE: &str = "
      SELECT * FROM unnest($19::timestamptz[], $20::text[], $21::text[], $22::text[], $23::bigint[], $24::bigint[],
       $25::bytea[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[], $31::bigint[],
       $32::bigint[], $33::bigint[], $34::bigint[])
+    ), audited AS (
+     INSERT INTO audit_log (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, generation_id,
+      entries)
+     SELECT * FROM unnest($52::uuid[], $53::timestamptz[], $54::text[], $55::uuid[], $56::text[], $57::text[],
+      $58::text[], $59::text[], $60::uuid[], $61::bigint[])
     )
     INSERT INTO generation_artist_pending (starts_at, provider_used, model, status, generations, time_ms, times, priced,
      cost_dollars, cost_nanos, tokens_used, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
@@ -56,6 +62,7 @@ pub(super) async fn write(
     store: &Store,
     fresh: &[Fresh<'_>],
     pending: Pending,
+    audited: &[AuditRecord],
 ) -> Result<bool, Failure> {
     let (cells, artists) = pending.into_cells();
     let (owners, artist_cells): (Vec<Option<ArtistId>>, Vec<Cell>) = artists.into_iter().unzip();
@@ -64,11 +71,31 @@ pub(super) async fn write(
     let query = bind_cells(query, &artist_cells)?;
     let owners: Vec<Uuid> = owners.into_iter().map(stored_artist).collect();
     let pool = store.database().get_postgres_connection_pool();
-    match query.bind(owners).execute(pool).await.map_err(Failure::from) {
+    let query = bind_audited(query.bind(owners), audited)?;
+    match query.execute(pool).await.map_err(Failure::from) {
         Ok(_) => Ok(true),
         Err(failure) if failure.is_taken() => Ok(false),
         Err(failure) => Err(failure),
     }
+}
+
+/// Who recorded what: of these records only what a record of generations has.
+fn bind_audited<'q>(query: Binding<'q>, audited: &[AuditRecord]) -> Result<Binding<'q>, Failure> {
+    let rows: Vec<AuditRow> = audited.iter().map(AuditRow::of).collect::<Result<_, _>>()?;
+    let text = |text: fn(&AuditRow) -> Option<&str>| -> Vec<Option<String>> {
+        rows.iter().map(|row| text(row).map(str::to_owned)).collect()
+    };
+    Ok(query
+        .bind(rows.iter().map(|row| row.id).collect::<Vec<Uuid>>())
+        .bind(rows.iter().map(|row| row.at.into()).collect::<Vec<OffsetDateTime>>())
+        .bind(text(|row| Some(row.actor)))
+        .bind(rows.iter().map(|row| row.actor_key_id).collect::<Vec<Option<Uuid>>>())
+        .bind(text(|row| row.actor_key.as_deref()))
+        .bind(text(|row| row.actor_key_name.as_deref()))
+        .bind(text(|row| Some(&row.request_id)))
+        .bind(text(|row| Some(row.action)))
+        .bind(rows.iter().map(|row| row.generation_id).collect::<Vec<Option<Uuid>>>())
+        .bind(rows.iter().map(|row| row.entries).collect::<Vec<Option<i64>>>()))
 }
 
 type Binding<'q> = Query<'q, sqlx::Postgres, PgArguments>;

@@ -1,9 +1,11 @@
 //! Writing on SQLite: a few statements in one transaction.
 
+use domain::AuditRecord;
 use sea_orm::{DatabaseTransaction, Value};
 
 use super::Fresh;
 use crate::{
+    audit_log::audit_all,
     entity::generation::{COLUMNS, values},
     error::Failure,
     insert::insert,
@@ -16,6 +18,7 @@ pub(super) async fn write(
     store: &Store,
     fresh: &[Fresh<'_>],
     pending: Pending,
+    audited: Vec<AuditRecord>,
 ) -> Result<bool, Failure> {
     let rows: Vec<[Value; COLUMNS.len()]> =
         fresh.iter().map(|it| values(it.new, it.artist_id(), it.created_at)).collect();
@@ -29,6 +32,7 @@ pub(super) async fn write(
         Err(failure) => return Err(failure),
     }
     insert_pending(&transaction, pending).await?;
+    audit_all(Backend::Sqlite, &transaction, audited).await?;
     transaction.commit().await?;
     Ok(true)
 }

@@ -1,0 +1,14 @@
+//! Who is let in: the keys that requests present, and what each route needs.
+
+pub mod admission;
+pub mod caller;
+mod credentials;
+pub mod documented;
+pub mod mode;
+pub mod needs;
+pub mod secret;
+
+pub use caller::{By, Caller};
+pub use mode::{AccessMode, Decided, OpenToTheNetwork};
+pub use needs::{NEEDS, Need};
+pub use secret::{NoAccessSecret, access_secret};

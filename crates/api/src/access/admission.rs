@@ -1,0 +1,90 @@
+//! The door: every request is let in or refused here, before its body is read.
+
+use actix_web::{
+    Error, HttpMessage,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web,
+};
+use cache::{KeyRefusal, Keyring};
+use domain::Scope;
+
+use super::{
+    caller::Caller,
+    credentials::{invalid, presented},
+    needs::{Guard, Need},
+};
+use crate::{
+    problem::{Code, Problem},
+    routes::Routes,
+    state::State,
+};
+
+/// Lets a request through to its route, with a [`Caller`], or refuses it.
+pub(crate) async fn admit(
+    state: web::Data<State>,
+    guard: web::Data<Guard>,
+    routes: web::Data<Routes>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    // The router's own form of the path, so that it and the table mean the same.
+    let need = guard.need(request.method(), request.match_info().as_str());
+    let admitted = caller(&state, &request, need).await.and_then(|caller| match need {
+        Some(_) => Ok(caller),
+        None => Err(routes.refusal(request.method(), request.match_info().as_str())),
+    });
+    match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(problem) => Ok(request.error_response(problem).map_into_boxed_body()),
+    }
+}
+
+/// Who asks, if they may. What no route takes is answered to those only who have a key.
+async fn caller(
+    state: &State,
+    request: &ServiceRequest,
+    need: Option<Need>,
+) -> Result<Caller, Problem> {
+    let needed = match (state.keyring(), need) {
+        (None, _) | (Some(_), Some(Need::Public)) => return Ok(Caller::Anonymous),
+        (Some(keyring), Some(Need::Scope(scope))) => (keyring, Some(scope)),
+        (Some(keyring), None) => (keyring, None),
+    };
+    let (keyring, scope) = needed;
+    identify(state, keyring, request, scope).await
+}
+
+async fn identify(
+    state: &State,
+    keyring: &Keyring,
+    request: &ServiceRequest,
+    scope: Option<Scope>,
+) -> Result<Caller, Problem> {
+    let presented = presented(request.headers())?;
+    let key = keyring.check(&presented, state.now()).await.map_err(refused)?;
+    tracing::Span::current().record("key", key.public_id.prefix());
+    match scope {
+        Some(scope) if !key.scopes.allow(scope) => {
+            Err(Problem::new(Code::ScopeMissing, format!("the API key lacks the scope '{scope}'")))
+        }
+        Some(_) | None => Ok(Caller::Key(key)),
+    }
+}
+
+fn refused(refusal: KeyRefusal) -> Problem {
+    match refusal {
+        KeyRefusal::Unknown => invalid(),
+        // Whoever is told so has proved to have the key.
+        KeyRefusal::Expired => Problem::new(Code::KeyExpired, "the API key has expired"),
+        KeyRefusal::Revoked => Problem::new(Code::KeyRevoked, "the API key was revoked"),
+        KeyRefusal::Unavailable => Problem::new(
+            Code::DatabaseUnavailable,
+            "the database cannot be reached, so nobody can tell whether the API key is good; try again",
+        ),
+    }
+}

@@ -1,0 +1,62 @@
+//! What the OpenAPI document says of access: taken from the table of needs, so that no handler has to.
+
+use actix_web::http::Method;
+use domain::Scope;
+use utoipa::openapi::{
+    OpenApi, PathItem, RefOr,
+    path::Operation,
+    security::{
+        ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+    },
+};
+
+use super::needs::{Need, need_of};
+use crate::failures::{Broken, NotAdmitted};
+
+const BEARER: &str = "bearer";
+const HEADER: &str = "api_key";
+
+/// Adds to each operation what it needs, and how it refuses those who do not have it.
+pub(crate) fn complete(document: &mut OpenApi) {
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key, `gb_<id>_<secret>`. Not needed while access is off."))
+        .build();
+    let header = ApiKeyValue::with_description("x-api-key", "The same key in a header of its own.");
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    components.add_security_scheme(HEADER, SecurityScheme::ApiKey(ApiKey::Header(header)));
+
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            match need_of(&method, path) {
+                Some(Need::Scope(scope)) => guard(operation, scope),
+                Some(Need::Public) | None => {}
+            }
+        }
+    }
+}
+
+fn guard(operation: &mut Operation, scope: Scope) {
+    operation.security = Some(
+        [BEARER, HEADER].map(|scheme| SecurityRequirement::new(scheme, [scope.as_str()])).into(),
+    );
+    let more = NotAdmitted::responses(scope).into_iter().chain(Broken::access_unknown());
+    for (status, response) in more {
+        let RefOr::T(response) = response else { continue };
+        let known = operation.responses.responses.entry(status);
+        let known = known.or_insert_with(|| RefOr::T(response.clone()));
+        if let RefOr::T(known) = known {
+            for (media_type, content) in response.content {
+                known.content.entry(media_type).or_insert(content);
+            }
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let PathItem { get, put, post, delete, .. } = item;
+    let all =
+        [(Method::GET, get), (Method::PUT, put), (Method::POST, post), (Method::DELETE, delete)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}

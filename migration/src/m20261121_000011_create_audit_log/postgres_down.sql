@@ -1,0 +1,2 @@
+DROP TABLE %schema%.audit_log;
+DROP FUNCTION %schema%.refuse_to_change_audit_log();

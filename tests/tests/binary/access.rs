@@ -1,0 +1,89 @@
+//! Who is let in: what is decided at the start, and keys from the command line.
+
+use std::time::Instant;
+
+use groovebase_tests::{
+    http::Request,
+    program::{PATIENCE, Program, Serving},
+};
+
+const ARTISTS: &str = "/api/v1/artists";
+
+fn guarded(program: &Program) -> anyhow::Result<Serving> {
+    Serving::start(program.command(&["serve", "--listen", "127.0.0.1:0", "--access", "on"]))
+}
+
+#[test]
+fn to_be_open_to_the_network_has_to_be_said() -> anyhow::Result<()> {
+    let program = Program::new()?;
+
+    for command in ["serve", "demo"] {
+        let refused = program.expect(1, &[command, "--access", "off", "--listen", "0.0.0.0:0"])?;
+        assert!(refused.errors.contains("say --open-to-the-network"), "{refused:?}");
+    }
+    assert!(!program.file("groovebase.db").exists(), "nothing was begun");
+    Ok(())
+}
+
+#[test]
+fn a_server_needs_an_access_secret() -> anyhow::Result<()> {
+    let program = Program::new()?;
+    let short = program.expect(2, &["serve", "--access-secret", "hunter2"])?;
+
+    assert!(short.errors.contains("at least 32 characters"), "{short:?}");
+    assert!(!short.errors.contains("hunter2"), "{short:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_from_the_command_line_opens_the_service() -> anyhow::Result<()> {
+    let program = Program::new()?;
+    let mut serving = guarded(&program)?;
+    let health = program.expect(0, &["health", "--listen", &serving.address().to_string()])?;
+    assert_eq!(health.output, "ready\n", "the health check needs no key");
+    let refused = serving.client().send(&Request::get(ARTISTS)).await?;
+    assert_eq!(refused.status, 401, "{refused:?}");
+
+    let made = program.expect(0, &["keys", "create", "--name", "ci", "--scope", "read"])?;
+    let key = made.output.trim_end().to_owned();
+    let ask = || Request::get(ARTISTS).with("authorization", format!("Bearer {key}"));
+    let began = Instant::now();
+    while serving.client().send(&ask()).await?.status != 200 {
+        assert!(began.elapsed() < PATIENCE, "the service never heard of the key");
+    }
+    let line = serving.logged("Request answered")?;
+    serving.terminate()?;
+    let log = serving.ended()?.join("\n");
+
+    assert!(line["span"]["request_id"].is_string(), "{line}");
+    assert!(log.contains("Access is on") && log.contains("groovebase keys create"), "{log}");
+    let (prefix, secret) = key.rsplit_once('_').expect("a key has a secret");
+    assert!(log.contains(prefix) && !log.contains(secret), "{log}");
+    assert!(!made.errors.contains(secret), "{made:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let about = std::fs::metadata(program.file("groovebase.db.secret"))?;
+        assert_eq!(about.permissions().mode() & 0o777, 0o600);
+    }
+
+    // It is the same secret after the next start.
+    let serving = guarded(&program)?;
+    assert_eq!(serving.client().send(&ask()).await?.status, 200);
+    serving.terminate()?;
+    serving.ended()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_service_for_this_machine_is_open() -> anyhow::Result<()> {
+    let program = Program::new()?;
+    let serving = program.serve()?;
+
+    assert_eq!(serving.client().send(&Request::get(ARTISTS)).await?.status, 200);
+    serving.terminate()?;
+    let log = serving.ended()?.join("\n");
+    assert!(log.contains("Access is off"), "{log}");
+    assert!(!program.file("groovebase.db.secret").exists(), "nobody needed it");
+    Ok(())
+}
