@@ -10,7 +10,10 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use domain::{ArtistKey, BulkCounts, BulkLoad, ProfileRecord, RepositoryError};
 
-use crate::store::{Backend, Store};
+use crate::{
+    query_statistics::{Operation, Table},
+    store::{Backend, Store},
+};
 
 /// [`BulkLoad`] into the database.
 #[derive(Debug, Clone)]
@@ -23,7 +26,7 @@ impl BulkLoad for SeaBulkLoad {
         // What was loaded already is left alone, so repeating changes nothing.
         let mut counts = self
             .0
-            .retry(|| async {
+            .retry(Operation::Load, Table::StyleProfiles, || async {
                 match self.0.backend() {
                     #[cfg(feature = "postgres")]
                     Backend::Postgres => postgres::load(&self.0, &batch).await,
@@ -40,7 +43,7 @@ impl BulkLoad for SeaBulkLoad {
 
     async fn finish(&self) -> Result<(), RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::FinishLoad, Table::StyleProfiles, || async {
                 match self.0.backend() {
                     #[cfg(feature = "postgres")]
                     Backend::Postgres => postgres::finish(&self.0).await,

@@ -1,10 +1,10 @@
 //! An open store: its connections, its writers, its clock.
 
+mod observed;
 mod versioned_transaction;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
-use backon::{ExponentialBuilder, Retryable};
 use domain::{
     Artists, BulkLoad, Changes, Clock, GenerationRollups, Generations, RepositoryError,
     ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
@@ -31,9 +31,11 @@ use crate::{
     entity::style_profile,
     error::Failure,
     generations::{GroupCommit, Partitions, SeaGenerations},
+    query_statistics::{Operation, QueryCounts, QueryStatistics, Table},
     research_sources::SeaResearchSources,
     rollups::{Accounts, SeaGenerationRollups},
     similar_artists::SeaSimilarArtists,
+    slow_statements::SlowStatements,
     style_profiles::SeaStyleProfiles,
     style_vectors::SeaStyleVectors,
 };
@@ -69,6 +71,8 @@ struct Shared {
     backend: Backend,
     limits: PoolLimits,
     writers: Semaphore,
+    queries: QueryCounts,
+    slow_statements: Option<Arc<SlowStatements>>,
     commits: watch::Sender<()>,
     recordings: watch::Sender<()>,
     group_commit: GroupCommit,
@@ -81,7 +85,7 @@ struct Shared {
 
 impl Store {
     pub(crate) fn new(
-        database: DatabaseConnection,
+        mut database: DatabaseConnection,
         backend: Backend,
         limits: &PoolLimits,
         clock: Arc<dyn Clock>,
@@ -92,12 +96,15 @@ impl Store {
             Backend::Postgres => usize::try_from(limits.most.div_ceil(4)).unwrap_or(1).max(1),
             Backend::Sqlite => 1,
         };
+        let slow_statements = observed::watch_for_slow(&mut database, backend, limits);
         Self {
             shared: Arc::new(Shared {
                 database,
                 backend,
                 limits: limits.clone(),
                 writers: Semaphore::new(writers),
+                queries: QueryCounts::default(),
+                slow_statements,
                 commits: watch::Sender::new(()),
                 recordings: watch::Sender::new(()),
                 group_commit: GroupCommit::default(),
@@ -124,7 +131,7 @@ impl Store {
     /// Counts the artists that have a profile.
     pub async fn count_profiles(&self) -> Result<u64, RepositoryError> {
         let count = || async { Ok(style_profile::Entity::find().count(self.database()).await?) };
-        self.retry(count).await
+        self.retry(Operation::Count, Table::StyleProfiles, count).await
     }
 
     /// The time, by the clock that the store was opened with.
@@ -152,6 +159,12 @@ impl Store {
         };
         let idle = u32::try_from(idle).unwrap_or(u32::MAX);
         PoolUse { active: size.saturating_sub(idle), idle, most: self.shared.limits.most }
+    }
+
+    /// What was asked of the database since the store was opened.
+    #[must_use]
+    pub fn query_statistics(&self) -> QueryStatistics {
+        self.shared.queries.statistics()
     }
 
     /// Closes every connection, after what is under way.
@@ -363,26 +376,6 @@ impl Store {
             transaction.execute_raw(lock).await?;
         }
         Ok(VersionedTransaction::new(transaction, &self.shared.commits))
-    }
-
-    /// Runs what is safe to repeat, again at most three times when the connection failed or a deadlock was resolved.
-    pub(crate) async fn retry<T, Work, Answer>(&self, work: Work) -> Result<T, RepositoryError>
-    where
-        Work: FnMut() -> Answer,
-        Answer: Future<Output = Result<T, Failure>>,
-    {
-        let backoff = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(50))
-            .with_factor(3.0)
-            .with_max_times(3);
-        work.retry(backoff)
-            .when(Failure::may_pass)
-            .notify(|failure, pause| {
-                tracing::warn!(error = %failure, pause_ms = pause.as_millis(), "Database connection failed, trying again");
-            })
-            .await
-            .map_err(RepositoryError::from)
     }
 }
 

@@ -15,6 +15,7 @@ use sea_orm::{
 use crate::{
     entity::{StoredTime, StoredVector, artist, style_embedding, style_profile},
     error::Failure,
+    query_statistics::{Operation, Table},
     store::Store,
 };
 
@@ -26,7 +27,7 @@ pub(crate) struct SeaStyleProfiles(pub(crate) Store);
 impl StyleProfiles for SeaStyleProfiles {
     async fn find(&self, artist: &ArtistKey) -> Result<Option<Arc<StyleProfile>>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Find, Table::StyleProfiles, || async {
                 let rows = rows(self.0.database(), &[artist.as_str()]).await?;
                 let profile = rows.into_iter().next().and_then(Rows::into_profile).transpose()?;
                 Ok(profile.map(Arc::new))
@@ -38,7 +39,7 @@ impl StyleProfiles for SeaStyleProfiles {
         &self,
         artists: &[ArtistKey],
     ) -> Result<Vec<Option<Arc<StyleProfile>>>, RepositoryError> {
-        self.0.retry(|| self.read_many(artists)).await
+        self.0.retry(Operation::FindMany, Table::StyleProfiles, || self.read_many(artists)).await
     }
 
     async fn save(
@@ -47,10 +48,15 @@ impl StyleProfiles for SeaStyleProfiles {
         expected: Expected,
     ) -> Result<SavedProfile, RepositoryError> {
         match expected {
-            Expected::Any => self.0.retry(|| self.write(profile, expected)).await,
+            Expected::Any => {
+                self.0
+                    .retry(Operation::Save, Table::StyleProfiles, || self.write(profile, expected))
+                    .await
+            }
             // Not repeated: a second attempt would not find what it expects if the first one was committed.
             Expected::Present | Expected::Absent | Expected::At(_) => {
-                Ok(self.write(profile, expected).await?)
+                let work = self.write(profile, expected);
+                self.0.once(Operation::Save, Table::StyleProfiles, work).await
             }
         }
     }
@@ -61,7 +67,8 @@ impl StyleProfiles for SeaStyleProfiles {
         expected: Expected,
     ) -> Result<Option<Version>, RepositoryError> {
         // Not repeated: a second attempt could not tell whether the first one removed it.
-        Ok(self.delete(artist, expected).await?)
+        let work = self.delete(artist, expected);
+        self.0.once(Operation::Remove, Table::StyleProfiles, work).await
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn write(
     let query = bind_cells(query, &artist_cells)?;
     let owners: Vec<Uuid> = owners.into_iter().map(stored_artist).collect();
     let pool = store.database().get_postgres_connection_pool();
-    match query.bind(owners).execute(pool).await.map_err(Failure::from) {
+    match store.watch(WRITE, query.bind(owners).execute(pool)).await.map_err(Failure::from) {
         Ok(_) => Ok(true),
         Err(failure) if failure.is_taken() => Ok(false),
         Err(failure) => Err(failure),
