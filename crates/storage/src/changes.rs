@@ -46,14 +46,14 @@ impl Changes for SeaChanges {
                     Backend::Postgres => {
                         let pool = self.0.database().get_postgres_connection_pool();
                         let mut connection = pool.acquire().await?;
-                        let since = postgres::since(&mut *connection, version, limit);
+                        let since = postgres::since(&mut connection, version, limit);
                         self.0.watch(SINCE, since).await
                     }
                     #[cfg(feature = "sqlite")]
                     Backend::Sqlite => {
                         let pool = self.0.database().get_sqlite_connection_pool();
                         let mut connection = pool.acquire().await?;
-                        let since = sqlite::since(&mut *connection, version, limit);
+                        let since = sqlite::since(&mut connection, version, limit);
                         self.0.watch(SINCE, since).await
                     }
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]

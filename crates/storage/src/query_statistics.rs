@@ -217,7 +217,7 @@ pub struct QueryDurations {
     pub table: Table,
     /// Attempts that took no longer than the bound at the same place, and longer than the one before; the last are those
     /// that took longer than every bound.
-    pub buckets: [u64; QueryDurations::BOUNDS.len() + 1],
+    pub buckets: [u64; Self::BOUNDS.len() + 1],
     /// All of them together.
     pub total: Duration,
 }

@@ -35,12 +35,12 @@ tokio::task_local! {
 }
 
 /// Runs the statements of an operation.
-pub(crate) async fn under_way<Work: Future>(
+pub(crate) fn under_way<Work: Future>(
     operation: Operation,
     table: Table,
     work: Work,
-) -> Work::Output {
-    UNDER_WAY.scope((operation, table), work).await
+) -> impl Future<Output = Work::Output> {
+    UNDER_WAY.scope((operation, table), work)
 }
 
 /// Who looks out for slow statements of a store.

@@ -21,10 +21,9 @@ impl Failure {
             },
             Self::Database(error) => Some(match nature(error) {
                 Nature::Conflict => QueryError::Conflict,
-                Nature::ConnectionLost => QueryError::Unavailable,
                 Nature::Deadlock => QueryError::Serialization,
                 Nature::Overloaded if took_too_long(error) => QueryError::Timeout,
-                Nature::Overloaded => QueryError::Unavailable,
+                Nature::ConnectionLost | Nature::Overloaded => QueryError::Unavailable,
                 Nature::Unexpected => QueryError::Other,
             }),
         }

@@ -52,7 +52,8 @@ impl Store {
         table: Table,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, RepositoryError> {
-        Ok(self.observe(operation, table, work).await?)
+        // What is not safe to repeat writes much, and its future is large; each layer around it would copy it.
+        Ok(self.observe(operation, table, Box::pin(work)).await?)
     }
 
     /// Runs one attempt.
