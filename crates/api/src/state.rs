@@ -64,6 +64,8 @@ pub struct StateSettings {
     pub statistics_memory_bytes: u64,
     /// How long generations are kept; without this for ever.
     pub history_retention: Option<Duration>,
+    /// Whether answers tell what they took.
+    pub server_timing: bool,
 }
 
 impl StateSettings {
@@ -106,6 +108,7 @@ impl Default for StateSettings {
             recall_pause: None,
             statistics_memory_bytes: Self::DEFAULT_STATISTICS_MEMORY_BYTES,
             history_retention: None,
+            server_timing: false,
         }
     }
 }
@@ -135,6 +138,7 @@ pub struct State {
     recall: Option<RecallSampler>,
     store: Store,
     body_limit_bytes: usize,
+    server_timing: bool,
     metrics: Metrics,
     stopping: AtomicBool,
 }
@@ -157,6 +161,7 @@ impl State {
             recall_pause,
             statistics_memory_bytes,
             history_retention,
+            server_timing,
         } = settings;
         let feed = Feed::start(store.changes(), bounds);
         let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
@@ -193,6 +198,7 @@ impl State {
             redis,
             store,
             body_limit_bytes,
+            server_timing,
             metrics: Metrics::default(),
             stopping: AtomicBool::new(false),
         }
@@ -223,6 +229,7 @@ impl State {
     /// When it cannot be written as text.
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
         self.metrics.text(Counted {
+            queries: self.store.query_statistics(),
             connections: self.connections(),
             tiers: &[
                 ("profile", self.style_profiles.statistics()),
@@ -251,6 +258,12 @@ impl State {
     #[must_use]
     pub const fn body_limit_bytes(&self) -> usize {
         self.body_limit_bytes
+    }
+
+    /// Whether answers tell what they took.
+    #[must_use]
+    pub const fn tells_timing(&self) -> bool {
+        self.server_timing
     }
 
     /// What is counted.

@@ -30,6 +30,7 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         similarity: _,
         history: _,
         log: _,
+        traces: _,
     } = settings;
     let service = settings.service()?;
     let store = open_store(database).await?;
@@ -68,8 +69,13 @@ async fn answer_requests(
     settings: &HttpSettings,
     state: web::Data<State>,
 ) -> Result<(), ServeError> {
-    let HttpSettings { listen, http_body_limit_bytes: _, http_workers, shutdown_timeout_seconds } =
-        settings;
+    let HttpSettings {
+        listen,
+        http_body_limit_bytes: _,
+        http_workers,
+        shutdown_timeout_seconds,
+        server_timing: _,
+    } = settings;
     // Before anything is promised: a signal must not find nobody listening.
     let signals = interrupts().map_err(ServeError::Signals)?;
     let shared = state.clone();

@@ -153,7 +153,9 @@ fn file_layer(path: &Path) -> Result<Layer, ConfigurationError> {
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
-            _ => return Err(layer.invalid(&name, "it must be a string or a whole number")),
+            toml::Value::Boolean(truth) => truth.to_string(),
+            toml::Value::Float(number) => number.to_string(),
+            _ => return Err(layer.invalid(&name, "it must be a string, a number, true or false")),
         };
         // A file does not lead to another one.
         if name == "config" || !is_known(&name) {

@@ -155,7 +155,7 @@ impl RedisMetrics {
     }
 }
 
-const fn damages(unreadable: UnreadableEnvelopes) -> [(&'static str, u64); 8] {
+pub(super) const fn damages(unreadable: UnreadableEnvelopes) -> [(&'static str, u64); 8] {
     let UnreadableEnvelopes {
         not_an_envelope,
         unknown_format,
@@ -178,7 +178,7 @@ const fn damages(unreadable: UnreadableEnvelopes) -> [(&'static str, u64); 8] {
     ]
 }
 
-const fn reasons(failures: RedisFailures) -> [(&'static str, u64); 13] {
+pub(super) const fn reasons(failures: RedisFailures) -> [(&'static str, u64); 13] {
     let RedisFailures {
         unreachable,
         timed_out,

@@ -130,6 +130,7 @@ async fn save_style_profile(
     let profile = profile_body::read(&body.0, artist.0)?;
     let expected = expected(&state, profile.artist.key(), demand).await?;
     let SavedProfile { profile, created } = state.style_profiles.save(&profile, expected).await?;
+    state.metrics().saved_profile();
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
     if created {
         let location = format!("{}/profile", super::artists::location(&profile.artist));
