@@ -201,7 +201,7 @@ impl Default for Metrics {
 }
 
 /// Methods are the caller's to invent; labels are not.
-const fn known(method: &Method) -> &'static str {
+pub(crate) const fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -290,6 +290,7 @@ mod tests {
                 scanning: Duration::from_millis(250),
                 catch_ups: 8,
                 catch_up_failures: 6,
+                last_catch_up: Some(Duration::from_millis(500)),
                 kept_answers: 4,
             },
             recall: RecallSamples { taken: 3, recall_at_10: Some(0.9) },
@@ -322,6 +323,7 @@ mod tests {
             "groovebase_similarity_index_memory_bytes 9000",
             "groovebase_similarity_index_lag 3",
             "groovebase_similarity_scanning_seconds_total 0.25",
+            "groovebase_similarity_last_catch_up_seconds 0.5",
             "groovebase_similarity_kept_answers 4",
             "groovebase_similarity_recall_at_10 0.9",
             "groovebase_similarity_recall_samples_total 3",

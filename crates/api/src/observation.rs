@@ -1,4 +1,7 @@
-//! What happens around every request: its identity, its log lines, its metrics, and the shape of its failure.
+//! What happens around every request: its identity, its log lines, its metrics, its trace, and the shape of its failure.
+
+mod exchange_span;
+mod server_timing;
 
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -16,9 +19,10 @@ use actix_web::{
 };
 use domain::Id;
 use futures::FutureExt;
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
-use crate::{path, problem::Problem, state::State};
+use self::exchange_span::ExchangeSpan;
+use crate::{path, problem::Problem, state::State, telemetry::LOGGED_SPAN};
 
 /// The header that carries a request's identity, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,13 +41,23 @@ pub(crate) async fn observe(
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         began: Instant::now(),
+        span: ExchangeSpan::begin(request.method(), request.headers()),
         state,
     };
     // Whoever asks for the head of an answer gets that of GET; the body is left out when it is written.
     if exchange.method == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
-    let span = tracing::info_span!("request", request_id = %exchange.id.0);
+    let traced = exchange.span.clone();
+    let logged = tracing::info_span!(
+        parent: traced.span(),
+        LOGGED_SPAN,
+        request_id = %exchange.id.0,
+        trace_id = Empty
+    );
+    if let Some(trace_id) = traced.trace_id() {
+        logged.record("trace_id", trace_id);
+    }
     async move {
         if let Err(problem) = path::check(&exchange.path) {
             return Ok(exchange.finish(request.error_response(problem).map_into_boxed_body()));
@@ -56,7 +70,7 @@ pub(crate) async fn observe(
             Err(panic) => Err(exchange.fail(&Problem::internal(Arc::new(Panicked::of(&*panic))))),
         }
     }
-    .instrument(span)
+    .instrument(logged)
     .await
 }
 
@@ -66,6 +80,7 @@ struct Exchange {
     method: Method,
     path: String,
     began: Instant,
+    span: ExchangeSpan,
     state: web::Data<State>,
 }
 
@@ -107,6 +122,11 @@ impl Exchange {
         }
         let duration = self.began.elapsed();
         let status = answer.status();
+        self.span.end(&self.method, route, status);
+        self.span.tell(answer.headers_mut());
+        if self.state.tells_timing() {
+            server_timing::tell(answer.headers_mut(), duration, self.span.spent_in_database());
+        }
         self.state.metrics().observe(&self.method, route, status, duration);
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(method = %self.method, route, status = status.as_u16(), duration_us, "Request answered");

@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use cache::{
@@ -16,7 +16,7 @@ use cache::{
     SharedProfiles, SimilaritySettings, SimilarityStatus, Warming, WarmingSettings,
 };
 use domain::{ArtistName, Artists, Generations, RepositoryError, ResearchSources, Timestamp};
-use storage::{Backend, PoolUse, Store};
+use storage::{Backend, PoolUse, Probe, Store};
 
 use crate::{
     metrics::{Counted, Metrics, RedisCounted},
@@ -139,6 +139,7 @@ pub struct State {
     store: Store,
     body_limit_bytes: usize,
     server_timing: bool,
+    max_stale_if_error: Duration,
     metrics: Metrics,
     stopping: AtomicBool,
 }
@@ -199,6 +200,7 @@ impl State {
             store,
             body_limit_bytes,
             server_timing,
+            max_stale_if_error: bounds.max_stale_if_error,
             metrics: Metrics::default(),
             stopping: AtomicBool::new(false),
         }
@@ -272,13 +274,17 @@ impl State {
         &self.metrics
     }
 
-    /// Asks the database for a sign of life; returns how long it took, or `None` when none came.
-    pub async fn probe(&self) -> Option<Duration> {
-        let asked = Instant::now();
-        match tokio::time::timeout(PATIENCE, self.store.ping()).await {
-            Ok(Ok(())) => Some(asked.elapsed()),
-            Ok(Err(_)) | Err(_) => None,
-        }
+    /// Asks the database for a sign of life.
+    pub async fn probe(&self) -> Probe {
+        self.store.probe(PATIENCE).await
+    }
+
+    /// Whether requests may be sent here: the catalog was complete once, and either the database answers or what is cached
+    /// may be handed out without it.
+    pub async fn is_ready(&self) -> bool {
+        let Some(age) = self.feed.status().age else { return false };
+        !self.is_stopping()
+            && (self.probe().await.answer.is_some() || age <= self.max_stale_if_error)
     }
 
     /// The database's kind.

@@ -25,7 +25,7 @@ pub use query_statistics::{
     Operation, QueryDurations, QueryError, QueryErrors, QueryStatistics, Table,
 };
 pub use rollups::{Accounts, Difference, Drift, Retired};
-pub use store::{Backend, PoolUse, Store};
+pub use store::{Backend, PoolUse, Probe, Store};
 #[cfg(feature = "postgres")]
 pub use vector_index::{
     BuildProgress, StoredVectorIndex, VectorIndex, VectorIndexError, VectorIndexKind,

@@ -1,6 +1,7 @@
 //! An open store: its connections, its writers, its clock.
 
 mod observed;
+mod probe;
 mod versioned_transaction;
 
 use std::{fmt, sync::Arc};
@@ -19,6 +20,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
 };
 
+pub use probe::Probe;
 pub(crate) use versioned_transaction::VersionedTransaction;
 
 #[cfg(feature = "postgres")]
@@ -121,11 +123,6 @@ impl Store {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.shared.backend
-    }
-
-    /// Asks the database for a sign of life.
-    pub async fn ping(&self) -> Result<(), RepositoryError> {
-        self.database().ping().await.map_err(|error| Failure::from(error).into())
     }
 
     /// Counts the artists that have a profile.

@@ -451,7 +451,7 @@ mod tests {
         );
         assert_eq!(
             given().file("g.toml", "log = ['a']").arguments(&["--config", "g.toml"]).fails(),
-            "log in g.toml is invalid: it must be a string or a whole number"
+            "log in g.toml is invalid: it must be a string, a number, true or false"
         );
         assert_eq!(
             given().arguments(&["--database-pool-most", "5"]).fails(),
