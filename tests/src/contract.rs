@@ -123,6 +123,7 @@ macro_rules! contracts {
                 tells_how_it_is, tells_how_its_caches_are, tells_how_the_account_is_kept, tells_that_the_database_is_gone, counts_what_it_answers,
                 describes_itself, every_answer_has_an_identity, a_head_has_no_body,
             }
+            metrics: { counts_the_data_layer, labels_are_not_the_callers_to_invent, }
             paths: { what_is_no_route, what_is_no_utf8, what_is_no_method, }
             bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
             bad_bodies: {

@@ -12,3 +12,5 @@ mod serve;
 mod settings;
 #[path = "binary/stopping.rs"]
 mod stopping;
+#[path = "binary/telemetry.rs"]
+mod telemetry;

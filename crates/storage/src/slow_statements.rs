@@ -128,6 +128,9 @@ fn told(sql: &str) -> String {
     text
 }
 
+#[cfg(all(test, feature = "sqlite"))]
+mod sqlite_tests;
+
 #[cfg(test)]
 mod tests {
     use super::*;

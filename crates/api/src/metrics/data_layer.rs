@@ -168,7 +168,7 @@ impl Collector for Queries {
             let labels = QueryLabels { operation: operation.as_str(), table: table.as_str() };
             let bounds = QueryDurations::BOUNDS.iter().map(|bound| bound.as_secs_f64());
             let bounds: Vec<(f64, u64)> =
-                bounds.chain([f64::MAX]).zip(buckets.iter().copied()).collect();
+                bounds.chain([f64::INFINITY]).zip(buckets.iter().copied()).collect();
             durations.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
                 total.as_secs_f64(),
                 buckets.iter().sum(),

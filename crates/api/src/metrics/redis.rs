@@ -49,7 +49,6 @@ struct OutcomeLabels {
 impl RedisMetrics {
     pub(super) fn registered(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        metrics.up.set(-1);
         let Self {
             up,
             operations,
@@ -106,6 +105,13 @@ impl RedisMetrics {
             Unit::Bytes,
             sent.clone(),
         );
+        // Without a Redis too there is every series that there may be.
+        metrics.take(&RedisCounted {
+            health: RedisHealth::Untried,
+            statistics: RedisStatistics::default(),
+            profiles: SharedProfileStatistics::default(),
+        });
+        metrics.up.set(-1);
         metrics
     }
 

@@ -51,10 +51,10 @@ impl ExchangeSpan {
         if self.span.is_disabled() {
             return;
         }
-        self.span
-            .record("otel.name", format!("{} {route}", known(method)))
-            .record("http.route", route)
-            .record("http.response.status_code", status.as_u16());
+        self.span.record("http.route", route).record("http.response.status_code", status.as_u16());
+        if let Some(context) = &self.context {
+            context.rename(format!("{} {route}", known(method)));
+        }
         // That a caller asked for what there is not is no failure of the service.
         if status.is_server_error() {
             self.span.record("error.type", status.as_str()).record("otel.status_code", "ERROR");

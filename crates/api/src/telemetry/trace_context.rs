@@ -2,8 +2,9 @@
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
+    Context,
     propagation::{Extractor, TextMapPropagator},
-    trace::{SpanContext, TraceContextExt},
+    trace::TraceContextExt,
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
@@ -14,7 +15,7 @@ pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 
 /// A request's place in a trace.
 #[derive(Debug, Clone)]
-pub(crate) struct TraceContext(SpanContext);
+pub(crate) struct TraceContext(Context);
 
 impl TraceContext {
     /// Makes the span of a request part of the trace that its headers name, and else of a new one. Headers that are
@@ -26,19 +27,27 @@ impl TraceContext {
         let caller = TraceContextPropagator::new().extract(&Headers(headers));
         // It fails when nobody makes traces, and then there is no context to ask for either.
         drop(request.set_parent(caller));
-        let context = request.context().span().span_context().clone();
-        context.is_valid().then_some(Self(context))
+        let context = request.context();
+        let is_traced = context.span().span_context().is_valid();
+        is_traced.then_some(Self(context))
     }
 
     /// The identity of the trace, for the log.
     pub(crate) fn trace_id(&self) -> String {
-        self.0.trace_id().to_string()
+        self.0.span().span_context().trace_id().to_string()
+    }
+
+    /// Names the request's span anew: what is recorded of it later changes attributes alone.
+    pub(crate) fn rename(&self, name: String) {
+        self.0.span().update_name(name);
     }
 
     /// What the answer says: the trace, the span of this request in it, and whether it is recorded.
     pub(crate) fn traceparent(&self) -> Option<HeaderValue> {
-        let (trace, span) = (self.0.trace_id(), self.0.span_id());
-        let flags = self.0.trace_flags().to_u8();
+        let span = self.0.span();
+        let context = span.span_context();
+        let (trace, span) = (context.trace_id(), context.span_id());
+        let flags = context.trace_flags().to_u8();
         HeaderValue::from_str(&format!("00-{trace}-{span}-{flags:02x}")).ok()
     }
 }

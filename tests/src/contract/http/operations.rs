@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use api::state::StateSettings;
+use cache::Bounds;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -161,16 +163,26 @@ fn number(text: &str, name: &str) -> anyhow::Result<f64> {
 
 /// Without its database the service lives, is not ready, and says when to try again.
 pub async fn tells_that_the_database_is_gone(service: &Service) -> anyhow::Result<()> {
+    let bounds = Bounds { max_stale_if_error: Duration::ZERO, ..Bounds::default() };
+    let helpless = service.another(StateSettings { bounds, ..StateSettings::default() }).await?;
     service.ask(201, Request::post(ARTISTS, json!({"name": "J Dilla"}))).await?;
+    is_ready(service).await?;
+    is_ready(&helpless).await?;
 
     service.lose_database().await;
+    helpless.lose_database().await;
 
     service.ask(200, Request::get("/health/live")).await?;
-    service.ask(503, Request::get("/health/ready")).await?;
+    // For a while it can hand out what it has.
+    service.ask(200, Request::get("/health/ready")).await?;
+    helpless.ask(200, Request::get("/health/live")).await?;
+    helpless.ask(503, Request::get("/health/ready")).await?;
+    helpless.stop().await;
     let health = service.ask(503, Request::get("/health")).await?;
     ensure!(
         health.at("/status")? == "unavailable" && health.at("/database/state")? == "unavailable"
     );
+    ensure!(health.at("/pool/state")? == "unavailable" && health.at("/pool/latency_us")?.is_null());
     for request in [
         Request::get(artist("J Dilla", "")),
         Request::get(ARTISTS),

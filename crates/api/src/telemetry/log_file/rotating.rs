@@ -118,11 +118,8 @@ impl RotatingFile {
     }
 
     fn put_aside_at(&self, micros: i64) -> PathBuf {
-        let time = Timestamp::from_unix_micros(micros).map(|time| time.to_string());
         let mut name = self.path.as_os_str().to_owned();
-        name.push(".");
-        // No file system minds it without colons.
-        name.push(time.unwrap_or_default().replace(':', "-"));
+        name.push(format!(".{}", text_of(micros)));
         PathBuf::from(name)
     }
 
@@ -150,6 +147,15 @@ impl RotatingFile {
             .filter_map(|entry| Some((entry.path(), time_in(&entry.file_name(), name)?)))
             .collect()
     }
+}
+
+/// A time as it is part of a name: without colons, which some file systems mind, and always as long, so that names sort by
+/// time.
+fn text_of(micros: i64) -> String {
+    let (seconds, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    let time = Timestamp::from_unix_micros(seconds * 1_000_000).map(|time| time.to_string());
+    let time = time.unwrap_or_default().replace(':', "-");
+    format!("{}.{micros:06}Z", time.trim_end_matches('Z'))
 }
 
 /// When a file was put aside, if it is one.
@@ -254,7 +260,7 @@ mod tests {
 
         // The current one comes first by name.
         assert_eq!(given.contents(), ["four\n", "one\ntwo\n", "three\n", "longer than a file\n"]);
-        assert!(given.files()[1].0.starts_with("a.log.2024-10-04T12-00-00"), "{:?}", given.files());
+        assert_eq!(given.files()[1].0, "a.log.2024-10-04T12-00-00.000000Z");
     }
 
     #[test]
