@@ -71,6 +71,8 @@ pub(crate) async fn observe(
         }
     }
     .instrument(logged)
+    // Who does not see the other one finds its parent among those that are entered.
+    .instrument(traced.span().clone())
     .await
 }
 

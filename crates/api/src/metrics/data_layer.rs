@@ -115,15 +115,15 @@ impl DataLayerMetrics {
         self.active.set(active.into());
         self.idle.set(idle.into());
         self.hit_rate.set(hit_rate(tiers));
-        if let Some(counted) = redis {
-            let unreadable =
-                damages(counted.profiles.unreadable).into_iter().map(|(_, number)| number).sum();
-            let errors = reasons(counted.statistics.failures)
-                .into_iter()
-                .chain([("unreadable", unreadable)]);
-            for (error_type, number) in errors {
-                set(&self.cache_errors.get_or_create(&ErrorLabels { error_type }), number);
-            }
+        // Without a Redis too there is every series that there may be.
+        let (failures, unreadable) = redis.map_or_else(Default::default, |counted| {
+            (counted.statistics.failures, counted.profiles.unreadable)
+        });
+        let unreadable = damages(unreadable).into_iter().map(|(_, number)| number).sum();
+        for (error_type, number) in
+            reasons(failures).into_iter().chain([("unreadable", unreadable)])
+        {
+            set(&self.cache_errors.get_or_create(&ErrorLabels { error_type }), number);
         }
     }
 }

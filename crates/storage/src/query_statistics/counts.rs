@@ -97,10 +97,12 @@ pub(crate) struct Attempt<'counts> {
 }
 
 impl Attempt<'_> {
-    /// Counts the attempt.
-    pub(crate) fn end(mut self, error: Option<QueryError>) {
+    /// Counts the attempt, and returns how long it took.
+    pub(crate) fn end(mut self, error: Option<QueryError>) -> Duration {
         self.is_over = true;
-        self.counts.count(self.operation, self.table, self.began.elapsed(), error);
+        let took = self.began.elapsed();
+        self.counts.count(self.operation, self.table, took, error);
+        took
     }
 }
 

@@ -73,13 +73,16 @@ impl Store {
             db.collection.name = table.as_str(),
             "error.type" = Empty,
             otel.status_code = Empty,
+            elapsed_ns = Empty,
         );
         let outcome = under_way(operation, table, work).instrument(span.clone()).await;
         let error = outcome.as_ref().err().and_then(Failure::query_error);
         if let Some(error) = error {
             span.record("error.type", error.as_str()).record("otel.status_code", "ERROR");
         }
-        attempt.end(error);
+        let took = attempt.end(error);
+        // When the span ends is not when the work did: a driver's thread may hold it a little longer.
+        span.record("elapsed_ns", u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
         outcome
     }
 
