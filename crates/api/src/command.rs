@@ -85,13 +85,13 @@ impl Command {
                 TelemetrySettings { log, traces, server_timing: configured.http.server_timing }
             }
             // Its output is the answers; a line for each request would drown them.
-            Self::Demo(_) => without_service(log.quiet(), traces),
+            Self::Demo(_) => without_service(log.quiet(), &traces),
             Self::Migrate(_)
             | Self::Import(_)
             | Self::Export(_)
             | Self::Index(_)
             | Self::Stats(_)
-            | Self::Health => without_service(log, traces),
+            | Self::Health => without_service(log, &traces),
         }
     }
 
@@ -122,10 +122,11 @@ impl Command {
     }
 }
 
-fn without_service(log: LogSettings, traces: TraceSettings) -> TelemetrySettings {
+fn without_service(log: LogSettings, traces: &TraceSettings) -> TelemetrySettings {
+    let TraceSettings { otlp_endpoint: _, trace_sample_ratio } = *traces;
     TelemetrySettings {
         log: LogSettings { log_file: None, ..log },
-        traces: TraceSettings { otlp_endpoint: None, ..traces },
+        traces: TraceSettings { otlp_endpoint: None, trace_sample_ratio },
         server_timing: false,
     }
 }

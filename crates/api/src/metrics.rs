@@ -225,34 +225,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn counts_by_route_method_and_status() {
-        let metrics = Metrics::default();
-
-        metrics.observe(&Method::GET, "/a/{b}", StatusCode::OK, Duration::from_millis(2));
-        let invented = Method::from_bytes(b"BREW").unwrap();
-        metrics.observe(&invented, "none", StatusCode::NOT_FOUND, Duration::from_millis(2));
-
-        let memory = TierStatistics { memory: 7, ..TierStatistics::default() };
-        let answer = domain::Neighbours {
-            neighbours: Vec::new(),
-            exactness: domain::Exactness {
-                mode: domain::SearchMode::Exact,
-                compared: 0,
-                as_of: domain::Version::ZERO,
-            },
-        };
-        metrics.searched(
-            Metric::L2,
-            &SimilarRead {
-                answer: std::sync::Arc::new(answer),
-                source: SearchSource::Index,
-                age: Duration::ZERO,
-                stale: false,
-            },
-        );
-        metrics.saved_profile();
-        metrics.saved_generations(3);
+    /// What others counted.
+    fn counted(tiers: &[(&'static str, TierStatistics)]) -> Counted<'_> {
         let query = QueryDurations {
             operation: Operation::Find,
             table: Table::StyleProfiles,
@@ -261,10 +235,10 @@ mod tests {
         };
         let error =
             QueryErrors { operation: Operation::Save, error: QueryError::Timeout, number: 5 };
-        let counted = Counted {
+        Counted {
             queries: QueryStatistics { durations: vec![query], errors: vec![error] },
             connections: Connections { active: 1, idle: 2, most: 30 },
-            tiers: &[("profile", memory)],
+            tiers,
             feed: FeedStatus {
                 age: None,
                 last_round: Duration::from_millis(2),
@@ -305,8 +279,39 @@ mod tests {
                 statistics: RedisStatistics::default(),
                 profiles: SharedProfileStatistics::default(),
             }),
+        }
+    }
+
+    #[test]
+    fn counts_by_route_method_and_status() {
+        let metrics = Metrics::default();
+
+        metrics.observe(&Method::GET, "/a/{b}", StatusCode::OK, Duration::from_millis(2));
+        let invented = Method::from_bytes(b"BREW").unwrap();
+        metrics.observe(&invented, "none", StatusCode::NOT_FOUND, Duration::from_millis(2));
+
+        let memory = TierStatistics { memory: 7, ..TierStatistics::default() };
+        let answer = domain::Neighbours {
+            neighbours: Vec::new(),
+            exactness: domain::Exactness {
+                mode: domain::SearchMode::Exact,
+                compared: 0,
+                as_of: domain::Version::ZERO,
+            },
         };
-        let text = metrics.text(counted).unwrap();
+        metrics.searched(
+            Metric::L2,
+            &SimilarRead {
+                answer: std::sync::Arc::new(answer),
+                source: SearchSource::Index,
+                age: Duration::ZERO,
+                stale: false,
+            },
+        );
+        metrics.saved_profile();
+        metrics.saved_generations(3);
+        let tiers = [("profile", memory)];
+        let text = metrics.text(counted(&tiers)).unwrap();
         for line in [
             r#"groovebase_http_requests_total{method="GET",route="/a/{b}",status="200"} 1"#,
             r#"groovebase_http_requests_total{method="other",route="none",status="404"} 1"#,

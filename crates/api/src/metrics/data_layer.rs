@@ -5,6 +5,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::Duration,
 };
 
 use cache::TierStatistics;
@@ -166,7 +167,7 @@ impl Collector for Queries {
         )?;
         for QueryDurations { operation, table, buckets, total } in &statistics.durations {
             let labels = QueryLabels { operation: operation.as_str(), table: table.as_str() };
-            let bounds = QueryDurations::BOUNDS.iter().map(|bound| bound.as_secs_f64());
+            let bounds = QueryDurations::BOUNDS.iter().map(Duration::as_secs_f64);
             let bounds: Vec<(f64, u64)> =
                 bounds.chain([f64::INFINITY]).zip(buckets.iter().copied()).collect();
             durations.encode_family(&labels)?.encode_histogram::<NoLabelSet>(

@@ -10,14 +10,14 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Tells the whole time, the part of it that the database took if that is known, and which cache answered if one was asked.
 pub(super) fn tell(headers: &mut HeaderMap, total: Duration, database: Option<Duration>) {
-    let mut timing = format!("total;dur={}", milliseconds(total));
+    let mut parts = vec![format!("total;dur={}", milliseconds(total))];
     if let Some(database) = database {
-        timing.push_str(&format!(", db;dur={}", milliseconds(database)));
+        parts.push(format!("db;dur={}", milliseconds(database)));
     }
     if let Some(tier) = headers.get(X_CACHE).and_then(|tier| tier.to_str().ok()) {
-        timing.push_str(&format!(", cache;desc=\"{tier}\""));
+        parts.push(format!("cache;desc=\"{tier}\""));
     }
-    if let Ok(timing) = HeaderValue::from_str(&timing) {
+    if let Ok(timing) = HeaderValue::from_str(&parts.join(", ")) {
         headers.insert(SERVER_TIMING, timing);
     }
 }
