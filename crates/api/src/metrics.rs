@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     /// What others counted.
-    fn counted(tiers: &[(&'static str, TierStatistics)]) -> Counted<'_> {
+    fn counted<'a>(tiers: &'a [(&'static str, TierStatistics)]) -> Counted<'a> {
         let query = QueryDurations {
             operation: Operation::Find,
             table: Table::StyleProfiles,

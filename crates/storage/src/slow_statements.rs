@@ -128,7 +128,8 @@ fn told(sql: &str) -> String {
     text
 }
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod sqlite_tests;
 
 #[cfg(test)]
