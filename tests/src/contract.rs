@@ -136,6 +136,7 @@ macro_rules! contracts {
                 tells_how_it_is, tells_how_its_caches_are, tells_how_the_account_is_kept, tells_that_the_database_is_gone, counts_what_it_answers,
                 describes_itself, every_answer_has_an_identity, a_head_has_no_body,
             }
+            metrics: { counts_the_data_layer, labels_are_not_the_callers_to_invent, }
             paths: { what_is_no_route, what_is_no_utf8, what_is_no_method, }
             access: {
                 every_route_is_open_to_those_who_need_it, what_is_no_route_is_told_to_nobody, a_stranger_is_refused_before_the_body,

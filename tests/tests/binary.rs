@@ -14,3 +14,5 @@ mod serve;
 mod settings;
 #[path = "binary/stopping.rs"]
 mod stopping;
+#[path = "binary/telemetry.rs"]
+mod telemetry;

@@ -18,5 +18,8 @@ mod followers;
 #[path = "postgres/outages.rs"]
 mod outages;
 
+#[path = "postgres/slow_statements.rs"]
+mod slow_statements;
+
 #[path = "postgres/vector_index.rs"]
 mod vector_index;

@@ -15,7 +15,10 @@ mod terminal;
 
 use std::io;
 
-use crate::config::{LogSettings, Settings};
+use crate::{
+    config::{LogSettings, Settings, TraceSettings},
+    telemetry::TelemetrySettings,
+};
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
@@ -77,19 +80,24 @@ pub enum Command {
 }
 
 impl Command {
-    /// How the log is written while it is done.
+    /// What is told while it is done. The log file and traces are the service's: commands run beside it with the same
+    /// settings, and talk to whoever typed them.
     #[must_use]
-    pub fn log(&self, configured: &LogSettings) -> LogSettings {
+    pub fn telemetry(&self, configured: &Settings) -> TelemetrySettings {
+        let log = configured.log.clone();
+        let traces = configured.traces.clone();
         match self {
+            Self::Serve => {
+                TelemetrySettings { log, traces, server_timing: configured.http.server_timing }
+            }
             // Its output is the answers; a line for each request would drown them. A key stands beside what is said of it.
-            Self::Demo(_) | Self::Keys(_) => configured.clone().quiet(),
-            Self::Serve
-            | Self::Migrate(_)
+            Self::Demo(_) | Self::Keys(_) => without_service(log.quiet(), &traces),
+            Self::Migrate(_)
             | Self::Import(_)
             | Self::Export(_)
             | Self::Index(_)
             | Self::Stats(_)
-            | Self::Health => configured.clone(),
+            | Self::Health => without_service(log, &traces),
         }
     }
 
@@ -120,6 +128,15 @@ impl Command {
             Self::Demo(arguments) => Ok(arguments.execute(settings, &mut io::stdout()).await?),
             Self::Health => Ok(health::ask(settings.http.listen, &mut io::stdout())?),
         }
+    }
+}
+
+fn without_service(log: LogSettings, traces: &TraceSettings) -> TelemetrySettings {
+    let TraceSettings { otlp_endpoint: _, trace_sample_ratio } = *traces;
+    TelemetrySettings {
+        log: LogSettings { log_file: None, ..log },
+        traces: TraceSettings { otlp_endpoint: None, trace_sample_ratio },
+        server_timing: false,
     }
 }
 

@@ -7,6 +7,7 @@ mod access;
 mod error;
 mod reference;
 mod sources;
+mod traces;
 
 use std::{
     fs, io,
@@ -28,6 +29,7 @@ pub use access::AccessSettings;
 pub use error::{ConfigurationError, Origin};
 pub use reference::configuration_reference;
 pub use sources::Surroundings;
+pub use traces::{InvalidOtlpEndpoint, OtlpEndpoint, TraceSettings};
 
 /// What both databases can count: 24 days.
 const LONGEST_MS: u64 = 2_147_483_647;
@@ -77,6 +79,9 @@ pub struct Settings {
     /// The log.
     #[command(flatten)]
     pub log: LogSettings,
+    /// Traces.
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 /// The service.
@@ -113,6 +118,16 @@ pub struct HttpSettings {
         default_value = "30"
     )]
     pub shutdown_timeout_seconds: u64,
+    /// Whether each answer tells in `Server-Timing` what it took: in all, in the database, and which cache answered.
+    #[arg(
+        long,
+        global = true,
+        value_name = "BOOL",
+        env = "GROOVEBASE_SERVER_TIMING",
+        default_value = "false",
+        action = clap::ArgAction::Set
+    )]
+    pub server_timing: bool,
 }
 
 /// The database.
@@ -141,6 +156,10 @@ pub struct DatabaseSettings {
     /// How long a statement may take, in milliseconds.
     #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_DATABASE_STATEMENT_TIMEOUT_MS", default_value = "30000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
     pub database_statement_timeout_ms: u64,
+    /// How long a statement takes before it is told in the log, with the database's plan for it, in milliseconds; 0 for
+    /// never.
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_DATABASE_SLOW_QUERY_MS", default_value = "500", value_parser = clap::value_parser!(u64).range(..=LONGEST_MS))]
+    pub database_slow_query_ms: u64,
 }
 
 impl DatabaseSettings {
@@ -152,6 +171,10 @@ impl DatabaseSettings {
             most: self.database_pool_most,
             acquire_timeout: Duration::from_millis(self.database_acquire_timeout_ms),
             statement_timeout: Duration::from_millis(self.database_statement_timeout_ms),
+            slow_statement: match self.database_slow_query_ms {
+                0 => None,
+                milliseconds => Some(Duration::from_millis(milliseconds)),
+            },
         }
     }
 }
@@ -425,11 +448,12 @@ impl Settings {
             statistics_memory_bytes: self.history.statistics_memory_bytes,
             history_retention: self.history.history_retention.period(),
             access: None,
+            server_timing: self.http.server_timing,
         })
     }
 }
 
-/// The log, which goes to standard error.
+/// The log, which goes to standard error, and to a file if one is named.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Log")]
 pub struct LogSettings {
@@ -439,6 +463,16 @@ pub struct LogSettings {
     /// How to write it; pretty on a terminal and JSON elsewhere if not given.
     #[arg(long, global = true, value_name = "FORMAT", env = "GROOVEBASE_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
+    /// A file to write the log to as well, always as JSON lines. It is put aside, with the time in its name, when it is
+    /// full and when a UTC day has ended.
+    #[arg(long, global = true, value_name = "FILE", env = "GROOVEBASE_LOG_FILE")]
+    pub log_file: Option<PathBuf>,
+    /// How large the file may become before it is put aside, in bytes.
+    #[arg(long, global = true, value_name = "BYTES", env = "GROOVEBASE_LOG_FILE_MAX_BYTES", default_value = "500000000", value_parser = clap::value_parser!(u64).range(1_000..))]
+    pub log_file_max_bytes: u64,
+    /// How long files that were put aside are kept, in days.
+    #[arg(long, global = true, value_name = "DAYS", env = "GROOVEBASE_LOG_FILE_KEEP_DAYS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub log_file_keep_days: u32,
 }
 
 impl LogSettings {

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use groovebase_api::{
     causes::with_causes,
     command::Command,
@@ -22,12 +21,16 @@ async fn main() -> ExitCode {
         Err(error) => return fail(&error.into(), MISCONFIGURED),
     };
     let command = command.unwrap_or(Command::Serve);
-    if let Err(error) =
-        telemetry::start(&command.log(&settings.log)).context("cannot start the log")
-    {
-        return fail(&error, MISCONFIGURED);
-    }
-    match command.run(&settings).await {
+    let telemetry = match telemetry::start(&command.telemetry(&settings)) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            let error = anyhow::Error::from(error).context("cannot start the log");
+            return fail(&error, MISCONFIGURED);
+        }
+    };
+    let ended = command.run(&settings).await;
+    telemetry.finish();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = error.exit_code();

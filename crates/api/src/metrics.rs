@@ -1,6 +1,7 @@
 //! What the service counts about itself, in `OpenMetrics` text.
 
 mod accounts;
+mod data_layer;
 mod feed;
 mod redis;
 mod similarity;
@@ -10,7 +11,10 @@ use std::{fmt, time::Duration};
 
 use actix_web::http::{Method, StatusCode};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
@@ -19,6 +23,7 @@ use cache::{
     FeedStatus, RollupKeeperStatus, SimilarRead, SimilarityStatus, StatisticsStatus, TierStatistics,
 };
 use domain::Metric;
+use storage::QueryStatistics;
 
 use crate::{recall::RecallSamples, state::Connections};
 
@@ -29,7 +34,7 @@ const BOUNDS: [f64; 15] = [
 ];
 
 use self::{
-    accounts::AccountMetrics, feed::FeedMetrics, redis::RedisMetrics,
+    accounts::AccountMetrics, data_layer::DataLayerMetrics, feed::FeedMetrics, redis::RedisMetrics,
     similarity::SimilarityMetrics, tiers::TierMetrics,
 };
 
@@ -38,6 +43,8 @@ pub use self::redis::RedisCounted;
 /// Counters, histograms and gauges of one instance.
 pub struct Metrics {
     registry: Registry,
+    unprefixed: Registry,
+    data_layer: DataLayerMetrics,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
     connections: Family<ConnectionLabels, Gauge>,
@@ -49,8 +56,10 @@ pub struct Metrics {
 }
 
 /// What others count, as it was when somebody asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Counted<'a> {
+    /// What was asked of the database.
+    pub queries: QueryStatistics,
     /// How the database connections are used.
     pub connections: Connections,
     /// How reads were answered, by what was read.
@@ -103,12 +112,33 @@ impl Metrics {
     /// Counts one search for similar artists that was answered.
     pub fn searched(&self, metric: Metric, read: &SimilarRead) {
         self.similarity.searched(metric, read);
+        self.data_layer.searched();
+    }
+
+    /// Counts one style profile whose saving is acknowledged.
+    pub fn saved_profile(&self) {
+        self.data_layer.saved_profile();
+    }
+
+    /// Counts generations whose recording is acknowledged.
+    pub fn saved_generations(&self, number: usize) {
+        self.data_layer.saved_generations(number);
     }
 
     /// Everything counted so far, here and by others.
     pub fn text(&self, counted: Counted<'_>) -> Result<String, fmt::Error> {
-        let Counted { connections, tiers, feed, similarity, recall, folding, statistics, redis } =
-            counted;
+        let Counted {
+            queries,
+            connections,
+            tiers,
+            feed,
+            similarity,
+            recall,
+            folding,
+            statistics,
+            redis,
+        } = counted;
+        self.data_layer.take(queries, connections, tiers, redis.as_ref());
         self.tiers.take(tiers);
         self.similarity.take(&similarity, feed.applied, recall);
         self.feed.take(feed);
@@ -121,7 +151,9 @@ impl Metrics {
             self.connections.get_or_create(&ConnectionLabels { state }).set(number.into());
         }
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.unprefixed)?;
+        encode_eof(&mut text)?;
         Ok(text)
     }
 }
@@ -129,6 +161,8 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("groovebase");
+        let mut unprefixed = Registry::default();
+        let data_layer = DataLayerMetrics::registered(&mut unprefixed);
         let requests = Family::default();
         let durations =
             Family::<RouteLabels, Histogram>::new_with_constructor(|| Histogram::new(BOUNDS));
@@ -152,6 +186,8 @@ impl Default for Metrics {
         let redis = RedisMetrics::registered(&mut registry);
         Self {
             registry,
+            unprefixed,
+            data_layer,
             requests,
             durations,
             connections,
@@ -165,7 +201,7 @@ impl Default for Metrics {
 }
 
 /// Methods are the caller's to invent; labels are not.
-const fn known(method: &Method) -> &'static str {
+pub(crate) const fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -185,7 +221,66 @@ mod tests {
         SharedProfileStatistics,
     };
 
+    use storage::{Operation, QueryDurations, QueryError, QueryErrors, Table};
+
     use super::*;
+
+    /// What others counted.
+    fn counted<'a>(tiers: &'a [(&'static str, TierStatistics)]) -> Counted<'a> {
+        let query = QueryDurations {
+            operation: Operation::Find,
+            table: Table::StyleProfiles,
+            buckets: [0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+            total: Duration::from_millis(40_500),
+        };
+        let error =
+            QueryErrors { operation: Operation::Save, error: QueryError::Timeout, number: 5 };
+        Counted {
+            queries: QueryStatistics { durations: vec![query], errors: vec![error] },
+            connections: Connections { active: 1, idle: 2, most: 30 },
+            tiers,
+            feed: FeedStatus {
+                age: None,
+                last_round: Duration::from_millis(2),
+                unreachable: false,
+                reliable: true,
+                applied: domain::Version::new(43),
+                artists: 3,
+                rounds: 4,
+                failures: 0,
+                connections: 1,
+                changes: 3,
+            },
+            similarity: SimilarityStatus {
+                state: IndexState::Behind,
+                vectors: 5,
+                dead_vectors: 2,
+                segments: 1,
+                memory_bytes: 9_000,
+                bound_bytes: 10_000,
+                applied: domain::Version::new(40),
+                searches: SearchCounts { stale: 1, ..SearchCounts::default() },
+                scans: 7,
+                scanning: Duration::from_millis(250),
+                catch_ups: 8,
+                catch_up_failures: 6,
+                last_catch_up: Some(Duration::from_millis(500)),
+                kept_answers: 4,
+            },
+            recall: RecallSamples { taken: 3, recall_at_10: Some(0.9) },
+            folding: RollupKeeperStatus {
+                folds: 11,
+                sums: 12,
+                failing_for: Some(Duration::from_millis(1_500)),
+            },
+            statistics: StatisticsStatus { spans: 13, bytes: 14, hits: 15, misses: 16, resets: 17 },
+            redis: Some(RedisCounted {
+                health: RedisHealth::Up,
+                statistics: RedisStatistics::default(),
+                profiles: SharedProfileStatistics::default(),
+            }),
+        }
+    }
 
     #[test]
     fn counts_by_route_method_and_status() {
@@ -213,50 +308,10 @@ mod tests {
                 stale: false,
             },
         );
-        let counted = Counted {
-            connections: Connections { active: 1, idle: 2, most: 30 },
-            tiers: &[("profile", memory)],
-            feed: FeedStatus {
-                age: None,
-                last_round: Duration::from_millis(2),
-                unreachable: false,
-                reliable: true,
-                applied: domain::Version::new(43),
-                artists: 3,
-                rounds: 4,
-                failures: 0,
-                connections: 1,
-                changes: 3,
-            },
-            similarity: SimilarityStatus {
-                state: IndexState::Behind,
-                vectors: 5,
-                dead_vectors: 2,
-                segments: 1,
-                memory_bytes: 9_000,
-                bound_bytes: 10_000,
-                applied: domain::Version::new(40),
-                searches: SearchCounts { stale: 1, ..SearchCounts::default() },
-                scans: 7,
-                scanning: Duration::from_millis(250),
-                catch_ups: 8,
-                catch_up_failures: 6,
-                kept_answers: 4,
-            },
-            recall: RecallSamples { taken: 3, recall_at_10: Some(0.9) },
-            folding: RollupKeeperStatus {
-                folds: 11,
-                sums: 12,
-                failing_for: Some(Duration::from_millis(1_500)),
-            },
-            statistics: StatisticsStatus { spans: 13, bytes: 14, hits: 15, misses: 16, resets: 17 },
-            redis: Some(RedisCounted {
-                health: RedisHealth::Up,
-                statistics: RedisStatistics::default(),
-                profiles: SharedProfileStatistics::default(),
-            }),
-        };
-        let text = metrics.text(counted).unwrap();
+        metrics.saved_profile();
+        metrics.saved_generations(3);
+        let tiers = [("profile", memory)];
+        let text = metrics.text(counted(&tiers)).unwrap();
         for line in [
             r#"groovebase_http_requests_total{method="GET",route="/a/{b}",status="200"} 1"#,
             r#"groovebase_http_requests_total{method="other",route="none",status="404"} 1"#,
@@ -273,6 +328,7 @@ mod tests {
             "groovebase_similarity_index_memory_bytes 9000",
             "groovebase_similarity_index_lag 3",
             "groovebase_similarity_scanning_seconds_total 0.25",
+            "groovebase_similarity_last_catch_up_seconds 0.5",
             "groovebase_similarity_kept_answers 4",
             "groovebase_similarity_recall_at_10 0.9",
             "groovebase_similarity_recall_samples_total 3",
@@ -285,6 +341,19 @@ mod tests {
             r#"groovebase_statistics_span_reads_total{source="database"} 16"#,
             "groovebase_statistics_resets_total 17",
             "groovebase_redis_up 1",
+            r#"db_query_duration_seconds_bucket{le="0.0005",operation="find",table="style_profiles"} 2"#,
+            r#"db_query_duration_seconds_bucket{le="30.0",operation="find",table="style_profiles"} 3"#,
+            r#"db_query_duration_seconds_bucket{le="+Inf",operation="find",table="style_profiles"} 4"#,
+            r#"db_query_duration_seconds_count{operation="find",table="style_profiles"} 4"#,
+            r#"db_query_duration_seconds_sum{operation="find",table="style_profiles"} 40.5"#,
+            r#"db_query_errors_total{operation="save",error_type="timeout"} 5"#,
+            r#"db_cache_errors_total{error_type="unreadable"} 0"#,
+            "db_cache_hit_rate 1.0",
+            "db_pool_active_connections 1",
+            "db_pool_idle_connections 2",
+            "db_style_profile_saves_total 1",
+            "db_generation_history_saves_total 3",
+            "db_similarity_searches_total 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

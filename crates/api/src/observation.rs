@@ -1,4 +1,7 @@
-//! What happens around every request: its identity, its log lines, its metrics, and the shape of its failure.
+//! What happens around every request: its identity, its log lines, its metrics, its trace, and the shape of its failure.
+
+mod exchange_span;
+mod server_timing;
 
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -16,9 +19,10 @@ use actix_web::{
 };
 use domain::RequestId;
 use futures::FutureExt;
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
-use crate::{path, problem::Problem, state::State};
+use self::exchange_span::ExchangeSpan;
+use crate::{path, problem::Problem, state::State, telemetry::LOGGED_SPAN};
 
 /// The header that carries a request's identity, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,6 +41,7 @@ pub(crate) async fn observe(
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         began: Instant::now(),
+        span: ExchangeSpan::begin(request.method(), request.headers()),
         state,
     };
     // Whoever asks for the head of an answer gets that of GET; the body is left out when it is written.
@@ -44,8 +49,17 @@ pub(crate) async fn observe(
         request.head_mut().method = Method::GET;
     }
     request.extensions_mut().insert(exchange.id.clone());
-    let span =
-        tracing::info_span!("request", request_id = %exchange.id, key = tracing::field::Empty);
+    let traced = exchange.span.clone();
+    let logged = tracing::info_span!(
+        parent: traced.span(),
+        LOGGED_SPAN,
+        request_id = %exchange.id,
+        key = Empty,
+        trace_id = Empty
+    );
+    if let Some(trace_id) = traced.trace_id() {
+        logged.record("trace_id", trace_id);
+    }
     async move {
         if let Err(problem) = path::check(&exchange.path) {
             return Ok(exchange.finish(request.error_response(problem).map_into_boxed_body()));
@@ -58,7 +72,9 @@ pub(crate) async fn observe(
             Err(panic) => Err(exchange.fail(&Problem::internal(Arc::new(Panicked::of(&*panic))))),
         }
     }
-    .instrument(span)
+    .instrument(logged)
+    // Who does not see the other one finds its parent among those that are entered.
+    .instrument(traced.span().clone())
     .await
 }
 
@@ -68,6 +84,7 @@ struct Exchange {
     method: Method,
     path: String,
     began: Instant,
+    span: ExchangeSpan,
     state: web::Data<State>,
 }
 
@@ -109,6 +126,11 @@ impl Exchange {
         }
         let duration = self.began.elapsed();
         let status = answer.status();
+        self.span.end(&self.method, route, status);
+        self.span.tell(answer.headers_mut());
+        if self.state.tells_timing() {
+            server_timing::tell(answer.headers_mut(), duration, self.span.spent_in_database());
+        }
         self.state.metrics().observe(&self.method, route, status, duration);
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(method = %self.method, route, status = status.as_u16(), duration_us, "Request answered");

@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use cache::{
@@ -20,7 +20,7 @@ use domain::{
     ApiKeys, ArtistName, Artists, AuditLog, Generations, RepositoryError, ResearchSources,
     Timestamp,
 };
-use storage::{Backend, PoolUse, Store};
+use storage::{Backend, PoolUse, Probe, Store};
 
 use crate::{
     metrics::{Counted, Metrics, RedisCounted},
@@ -70,6 +70,8 @@ pub struct StateSettings {
     pub history_retention: Option<Duration>,
     /// What checks the keys of requests; without this requests need none.
     pub access: Option<KeyHasher>,
+    /// Whether answers tell what they took.
+    pub server_timing: bool,
 }
 
 impl StateSettings {
@@ -113,6 +115,7 @@ impl Default for StateSettings {
             statistics_memory_bytes: Self::DEFAULT_STATISTICS_MEMORY_BYTES,
             history_retention: None,
             access: None,
+            server_timing: false,
         }
     }
 }
@@ -147,6 +150,8 @@ pub struct State {
     recall: Option<RecallSampler>,
     store: Store,
     body_limit_bytes: usize,
+    server_timing: bool,
+    max_stale_if_error: Duration,
     metrics: Metrics,
     stopping: AtomicBool,
 }
@@ -170,6 +175,7 @@ impl State {
             statistics_memory_bytes,
             history_retention,
             access,
+            server_timing,
         } = settings;
         let feed = Feed::start(store.changes(), bounds);
         let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
@@ -209,6 +215,8 @@ impl State {
             redis,
             store,
             body_limit_bytes,
+            server_timing,
+            max_stale_if_error: bounds.max_stale_if_error,
             metrics: Metrics::default(),
             stopping: AtomicBool::new(false),
         }
@@ -245,6 +253,7 @@ impl State {
     /// When it cannot be written as text.
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
         self.metrics.text(Counted {
+            queries: self.store.query_statistics(),
             connections: self.connections(),
             tiers: &[
                 ("profile", self.style_profiles.statistics()),
@@ -275,19 +284,29 @@ impl State {
         self.body_limit_bytes
     }
 
+    /// Whether answers tell what they took.
+    #[must_use]
+    pub const fn tells_timing(&self) -> bool {
+        self.server_timing
+    }
+
     /// What is counted.
     #[must_use]
     pub const fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Asks the database for a sign of life; returns how long it took, or `None` when none came.
-    pub async fn probe(&self) -> Option<Duration> {
-        let asked = Instant::now();
-        match tokio::time::timeout(PATIENCE, self.store.ping()).await {
-            Ok(Ok(())) => Some(asked.elapsed()),
-            Ok(Err(_)) | Err(_) => None,
-        }
+    /// Asks the database for a sign of life.
+    pub async fn probe(&self) -> Probe {
+        self.store.probe(PATIENCE).await
+    }
+
+    /// Whether requests may be sent here: the catalog was complete once, and either the database answers or what is cached
+    /// may be handed out without it.
+    pub async fn is_ready(&self) -> bool {
+        let Some(age) = self.feed.status().age else { return false };
+        !self.is_stopping()
+            && (self.probe().await.answer.is_some() || age <= self.max_stale_if_error)
     }
 
     /// The database's kind.

@@ -27,7 +27,11 @@ use deadpool::managed::PoolError;
 use deadpool_redis::redis::{RedisError, RedisResult, cmd};
 use parking_lot::Mutex;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{
+    Instrument, debug_span,
+    field::{Empty, display},
+    info, warn,
+};
 
 use self::{
     breaker::{Breaker, Pass, Turn},
@@ -134,10 +138,20 @@ impl Redis {
     ) -> Result<T, RedisAway> {
         let attempt = self.admit(operation)?;
         let mut used = None;
+        let span = debug_span!(
+            "redis",
+            otel.name = format_args!("redis {operation}"),
+            otel.kind = "client",
+            db.system.name = "redis",
+            db.operation.name = operation,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        );
         let outcome = timeout(budget, async {
             let connection = used.insert(self.checked_out().await?);
             work(connection).await.map_err(|error| Failure::of_command(&error))
         })
+        .instrument(span.clone())
         .await
         .unwrap_or(Err(Failure { why: RedisTrouble::TimedOut, outage: true }));
         match outcome {
@@ -146,6 +160,8 @@ impl Redis {
                 Ok(value)
             }
             Err(Failure { why, outage }) => {
+                span.record("otel.status_code", "ERROR")
+                    .record("otel.status_description", display(why));
                 // All who share a connection fail when it does, which says no more than one of them.
                 let known = used.is_some_and(|connection| outage && !connection.give_up());
                 if known {

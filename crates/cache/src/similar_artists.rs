@@ -189,6 +189,7 @@ impl CachedSimilarArtists {
             scanning,
             catch_ups,
             catch_up_failures,
+            last_catch_up: index.and_then(Index::last_round),
             kept_answers: kept.len(),
         }
     }

@@ -21,6 +21,7 @@ use crate::{
     },
     error::Failure,
     insert::placeholders,
+    query_statistics::{Operation, Table},
     store::{Store, VersionedTransaction},
 };
 
@@ -35,12 +36,12 @@ pub(crate) struct SeaApiKeys(pub(crate) Store);
 impl ApiKeys for SeaApiKeys {
     async fn insert(&self, key: &NewApiKey, author: &Author) -> Result<ApiKey, RepositoryError> {
         // Not repeated: a second attempt would find the identity taken by the first one.
-        Ok(self.create(key, author).await?)
+        self.0.once(Operation::Create, Table::ApiKeys, self.create(key, author)).await
     }
 
     async fn find(&self, key: &PublicKeyId) -> Result<Option<ApiKey>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Find, Table::ApiKeys, || async {
                 row(self.0.database(), key).await?.map(ApiKey::try_from).transpose()
             })
             .await
@@ -52,7 +53,7 @@ impl ApiKeys for SeaApiKeys {
         limit: Limit<500>,
     ) -> Result<Page<ApiKey, ApiKeyCursor>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Page, Table::ApiKeys, || async {
                 let mut query =
                     Entity::find().order_by_asc(Column::Id).limit(u64::from(limit.get()) + 1);
                 if let Some(ApiKeyCursor(id)) = after {
@@ -72,7 +73,8 @@ impl ApiKeys for SeaApiKeys {
         author: &Author,
     ) -> Result<Option<Rotated>, RepositoryError> {
         // Not repeated: a second attempt would find the identity taken by the first one.
-        Ok(self.replace(key, rotation, author).await?)
+        let work = self.replace(key, rotation, author);
+        self.0.once(Operation::Update, Table::ApiKeys, work).await
     }
 
     async fn revoke(
@@ -80,13 +82,13 @@ impl ApiKeys for SeaApiKeys {
         key: &PublicKeyId,
         author: &Author,
     ) -> Result<Option<ApiKey>, RepositoryError> {
-        self.0.retry(|| self.withdraw(key, author)).await
+        self.0.retry(Operation::Remove, Table::ApiKeys, || self.withdraw(key, author)).await
     }
 
     async fn since(&self, version: Version, limit: u32) -> Result<Vec<KeyChange>, RepositoryError> {
         let (after, limit) = bounds(version, limit);
         self.0
-            .retry(|| async {
+            .retry(Operation::Changes, Table::ApiKeys, || async {
                 let query = Entity::find()
                     .filter(Column::Version.gt(after))
                     .order_by_asc(Column::Version)
@@ -105,7 +107,7 @@ impl ApiKeys for SeaApiKeys {
         let mut uses = uses.to_vec();
         uses.sort_unstable();
         self.0
-            .retry(|| async {
+            .retry(Operation::Update, Table::ApiKeys, || async {
                 let _writer = self.0.writer().await?;
                 let transaction = self.0.begin().await?;
                 for some in uses.chunks(USES_PER_STATEMENT) {

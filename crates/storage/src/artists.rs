@@ -19,6 +19,7 @@ use crate::{
         removed_artist,
     },
     error::Failure,
+    query_statistics::{Operation, Table},
     store::Store,
     suggestions::suggest,
 };
@@ -31,7 +32,7 @@ pub(crate) struct SeaArtists(pub(crate) Store);
 impl Artists for SeaArtists {
     async fn find(&self, artist: &ArtistKey) -> Result<Option<Artist>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Find, Table::Artists, || async {
                 row(self.0.database(), artist).await?.map(Artist::try_from).transpose()
             })
             .await
@@ -45,7 +46,7 @@ impl Artists for SeaArtists {
         if let Some(artist) = self.find(artist.key()).await? {
             return Ok(FoundArtist { artist, created: false });
         }
-        self.0.retry(|| self.create(artist, author)).await
+        self.0.retry(Operation::Create, Table::Artists, || self.create(artist, author)).await
     }
 
     async fn page(
@@ -53,7 +54,7 @@ impl Artists for SeaArtists {
         filter: &ArtistFilter,
         limit: Limit<500>,
     ) -> Result<Page<Artist, ArtistCursor>, RepositoryError> {
-        self.0.retry(|| self.read_page(filter, limit)).await
+        self.0.retry(Operation::Page, Table::Artists, || self.read_page(filter, limit)).await
     }
 
     async fn set_status(
@@ -63,7 +64,7 @@ impl Artists for SeaArtists {
         author: &Author,
     ) -> Result<Option<Artist>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Update, Table::Artists, || async {
                 let _writer = self.0.writer().await?;
                 let transaction = self.0.begin_versioned().await?;
                 let Some(before) = row(&*transaction, artist).await? else { return Ok(None) };
@@ -96,7 +97,7 @@ impl Artists for SeaArtists {
         author: &Author,
     ) -> Result<Option<Version>, RepositoryError> {
         // Not repeated: a second attempt could not tell whether the first one removed it.
-        Ok(self.delete(artist, author).await?)
+        self.0.once(Operation::Remove, Table::Artists, self.delete(artist, author)).await
     }
 
     async fn suggest(
@@ -104,7 +105,9 @@ impl Artists for SeaArtists {
         artist: &ArtistName,
         limit: usize,
     ) -> Result<Vec<ArtistName>, RepositoryError> {
-        self.0.retry(|| suggest(self.0.database(), artist, limit)).await
+        self.0
+            .retry(Operation::Suggest, Table::Artists, || suggest(self.0.database(), artist, limit))
+            .await
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     },
     error::Failure,
     insert::insert,
+    query_statistics::{Operation, Table},
     store::{Backend, Store},
 };
 
@@ -178,7 +179,9 @@ impl AuditLog for SeaAuditLog {
         after: Option<AuditCursor>,
         limit: Limit<500>,
     ) -> Result<Page<AuditRecord, AuditCursor>, RepositoryError> {
-        self.0.retry(|| self.read_page(filter, after, limit)).await
+        self.0
+            .retry(Operation::Page, Table::AuditLog, || self.read_page(filter, after, limit))
+            .await
     }
 }
 

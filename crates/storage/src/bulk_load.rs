@@ -13,7 +13,10 @@ use domain::{
     RepositoryError,
 };
 
-use crate::store::{Backend, Store};
+use crate::{
+    query_statistics::{Operation, Table},
+    store::{Backend, Store},
+};
 
 /// [`BulkLoad`] into the database.
 #[derive(Debug, Clone)]
@@ -30,7 +33,7 @@ impl BulkLoad for SeaBulkLoad {
         // What was loaded already is left alone, so repeating changes nothing.
         let mut counts = self
             .0
-            .retry(|| async {
+            .retry(Operation::Load, Table::StyleProfiles, || async {
                 match self.0.backend() {
                     #[cfg(feature = "postgres")]
                     Backend::Postgres => postgres::load(&self.0, &batch, author).await,
@@ -47,7 +50,7 @@ impl BulkLoad for SeaBulkLoad {
 
     async fn finish(&self) -> Result<(), RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::FinishLoad, Table::StyleProfiles, || async {
                 match self.0.backend() {
                     #[cfg(feature = "postgres")]
                     Backend::Postgres => postgres::finish(&self.0).await,

@@ -12,6 +12,7 @@ use sea_orm::prelude::Uuid;
 use crate::{
     entity::artist::{artist_name, stored_version},
     error::Failure,
+    query_statistics::{Operation, Table},
     store::{Backend, Store},
 };
 
@@ -39,17 +40,21 @@ const SINCE: &str = "
 impl Changes for SeaChanges {
     async fn since(&self, version: Version, limit: u32) -> Result<Vec<Change>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Changes, Table::Artists, || async {
                 match self.0.backend() {
                     #[cfg(feature = "postgres")]
                     Backend::Postgres => {
                         let pool = self.0.database().get_postgres_connection_pool();
-                        postgres::since(&mut *pool.acquire().await?, version, limit).await
+                        let mut connection = pool.acquire().await?;
+                        let since = postgres::since(&mut connection, version, limit);
+                        self.0.watch(SINCE, since).await
                     }
                     #[cfg(feature = "sqlite")]
                     Backend::Sqlite => {
                         let pool = self.0.database().get_sqlite_connection_pool();
-                        sqlite::since(&mut *pool.acquire().await?, version, limit).await
+                        let mut connection = pool.acquire().await?;
+                        let since = sqlite::since(&mut connection, version, limit);
+                        self.0.watch(SINCE, since).await
                     }
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
                     _ => Err(RepositoryError::Conflict.into()),

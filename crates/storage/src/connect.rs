@@ -23,9 +23,11 @@ pub struct PoolLimits {
     /// How long one statement may run (PostgreSQL), or wait for another process that writes (SQLite); on both, how long
     /// a writer waits for its turn.
     pub statement_timeout: Duration,
+    /// How long a statement takes before it is told in the log with its plan; `None` tells none.
+    pub slow_statement: Option<Duration>,
 }
 
-/// 10 connections kept, 30 at most; 5 s to get one; 30 s a statement.
+/// 10 connections kept, 30 at most; 5 s to get one; 30 s a statement, which is slow from 500 ms on.
 impl Default for PoolLimits {
     fn default() -> Self {
         Self {
@@ -33,6 +35,7 @@ impl Default for PoolLimits {
             most: 30,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
+            slow_statement: Some(Duration::from_millis(500)),
         }
     }
 }

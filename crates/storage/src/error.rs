@@ -1,5 +1,7 @@
 //! The only reading of a driver's errors. Codes are read, never message texts.
 
+mod query_error;
+
 use std::{error::Error, sync::Arc};
 
 use domain::RepositoryError;

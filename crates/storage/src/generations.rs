@@ -23,6 +23,7 @@ use crate::{
         generation::{self, Column, Entity},
     },
     error::Failure,
+    query_statistics::{Operation, Table},
     rollups::total_of_artist,
     store::{Backend, Store},
 };
@@ -52,7 +53,7 @@ impl Generations for SeaGenerations {
 
     async fn find(&self, id: GenerationId) -> Result<Option<Generation>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Find, Table::GenerationHistory, || async {
                 let found = read(&self.0, self.0.database(), &[id]).await?.remove(&id);
                 Ok(found.map(|it| it.generation))
             })
@@ -66,7 +67,11 @@ impl Generations for SeaGenerations {
         after: Option<HistoryCursor>,
         limit: Limit<100>,
     ) -> Result<HistoryPage, RepositoryError> {
-        self.0.retry(|| self.read_history(artist, filter, after, limit)).await
+        self.0
+            .retry(Operation::Page, Table::GenerationHistory, || {
+                self.read_history(artist, filter, after, limit)
+            })
+            .await
     }
 
     async fn page(
@@ -76,7 +81,7 @@ impl Generations for SeaGenerations {
         limit: Limit<1000>,
     ) -> Result<Page<Generation, HistoryCursor>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Page, Table::GenerationHistory, || async {
                 let mut query = Entity::find().filter(self.made_in(range)?);
                 if let Some(cursor) = after {
                     query = query.filter(position().gt(self.position_of(cursor)));

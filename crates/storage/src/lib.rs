@@ -10,9 +10,11 @@ mod entity;
 mod error;
 mod generations;
 mod insert;
+mod query_statistics;
 mod research_sources;
 mod rollups;
 mod similar_artists;
+mod slow_statements;
 mod store;
 mod style_profiles;
 mod style_vectors;
@@ -21,8 +23,11 @@ mod suggestions;
 mod vector_index;
 
 pub use connect::{ConnectError, PoolLimits, connect};
+pub use query_statistics::{
+    Operation, QueryDurations, QueryError, QueryErrors, QueryStatistics, Table,
+};
 pub use rollups::{Accounts, Difference, Drift, Retired};
-pub use store::{Backend, PoolUse, Store};
+pub use store::{Backend, PoolUse, Probe, Store};
 #[cfg(feature = "postgres")]
 pub use vector_index::{
     BuildProgress, StoredVectorIndex, VectorIndex, VectorIndexError, VectorIndexKind,

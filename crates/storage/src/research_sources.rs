@@ -14,6 +14,7 @@ use crate::{
         research_source::{self, Column, Entity},
     },
     error::Failure,
+    query_statistics::{Operation, Table},
     store::Store,
 };
 
@@ -71,7 +72,7 @@ impl ResearchSources for SeaResearchSources {
             Ok::<_, Failure>(())
         };
         // Not repeated: a second attempt would add them again if the first one was committed.
-        insertion.await?;
+        self.0.once(Operation::Add, Table::ResearchSources, insertion).await?;
         Ok(stored)
     }
 
@@ -83,7 +84,7 @@ impl ResearchSources for SeaResearchSources {
         limit: Limit<500>,
     ) -> Result<Page<ResearchSource, SourceCursor>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Page, Table::ResearchSources, || async {
                 let mut query = Entity::find()
                     .filter(Column::ArtistId.eq(artist.as_uuid()))
                     .order_by_asc(Column::Id)

@@ -17,7 +17,11 @@ mod width;
 use async_trait::async_trait;
 use domain::{GenerationRollups, RepositoryError, RollupReading, RollupSnapshot};
 
-use crate::{error::Failure, store::Store};
+use crate::{
+    error::Failure,
+    query_statistics::{Operation, Table},
+    store::Store,
+};
 
 #[cfg(feature = "sqlite")]
 pub(crate) use self::cell::CELL;
@@ -38,13 +42,18 @@ impl GenerationRollups for SeaGenerationRollups {
     async fn read(&self, reading: &RollupReading) -> Result<RollupSnapshot, RepositoryError> {
         let limit = self.0.limits().statement_timeout;
         // Each statement has this limit; a question of many statements has it too.
-        tokio::time::timeout(limit, self.0.retry(|| read::read(&self.0, reading)))
-            .await
-            .unwrap_or_else(|elapsed| Err(Failure::unavailable(elapsed).into()))
+        tokio::time::timeout(
+            limit,
+            self.0.retry(Operation::ReadSums, Table::GenerationRollups, || {
+                read::read(&self.0, reading)
+            }),
+        )
+        .await
+        .unwrap_or_else(|elapsed| Err(Failure::unavailable(elapsed).into()))
     }
 
     async fn fold(&self) -> Result<u64, RepositoryError> {
-        self.0.retry(|| fold::fold(&self.0)).await
+        self.0.retry(Operation::Fold, Table::GenerationRollups, || fold::fold(&self.0)).await
     }
 }
 
@@ -60,7 +69,11 @@ impl Accounts {
         &self,
         progress: impl Fn(u64) + Send + Sync,
     ) -> Result<Drift, RepositoryError> {
-        self.0.retry(|| verify::verify(&self.0, &progress)).await
+        self.0
+            .retry(Operation::Verify, Table::GenerationRollups, || {
+                verify::verify(&self.0, &progress)
+            })
+            .await
     }
 
     /// Makes every sum anew from the generations, month by month. Others go on recording and reading meanwhile; on SQLite
@@ -82,7 +95,7 @@ impl Accounts {
     /// Makes room for generations of this month and the three that follow. Does nothing on SQLite.
     pub async fn prepare_months(&self) -> Result<(), RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Prepare, Table::GenerationHistory, || async {
                 let mut month = self.0.now().unix_micros();
                 let mut months = Vec::new();
                 for _ in 0..4 {

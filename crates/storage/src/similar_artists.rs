@@ -18,6 +18,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use crate::{
     entity::artist::stored_version,
     error::Failure,
+    query_statistics::{Operation, Table},
     store::{Backend, Store},
 };
 #[cfg(feature = "postgres")]
@@ -31,14 +32,14 @@ pub(crate) struct SeaSimilarArtists(pub(crate) Store);
 impl SimilarArtists for SeaSimilarArtists {
     async fn nearest(&self, search: &Search) -> Result<Neighbours, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Search, Table::StyleEmbeddings, || async {
                 // Before the search: it sees at least as much.
                 let as_of = latest_version(self.0.database()).await?;
                 let found = match self.0.backend() {
                     #[cfg(feature = "postgres")]
                     Backend::Postgres => postgres::nearest(&self.0, search).await?,
                     #[cfg(feature = "sqlite")]
-                    Backend::Sqlite => sqlite::nearest(self.0.database(), search).await?,
+                    Backend::Sqlite => sqlite::nearest(&self.0, search).await?,
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
                     _ => return Err(RepositoryError::Conflict.into()),
                 };
@@ -52,9 +53,9 @@ impl SimilarArtists for SeaSimilarArtists {
             #[cfg(feature = "sqlite")]
             Backend::Sqlite if !searches.is_empty() => {
                 self.0
-                    .retry(|| async {
+                    .retry(Operation::Search, Table::StyleEmbeddings, || async {
                         let as_of = latest_version(self.0.database()).await?;
-                        let found = sqlite::nearest_many(self.0.database(), searches).await?;
+                        let found = sqlite::nearest_many(&self.0, searches).await?;
                         let answers = found.into_iter().zip(searches);
                         Ok(answers
                             .map(|(found, search)| found.answer(search.limit, as_of))

@@ -1,10 +1,11 @@
 //! An open store: its connections, its writers, its clock.
 
+mod observed;
+mod probe;
 mod versioned_transaction;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc};
 
-use backon::{ExponentialBuilder, Retryable};
 use domain::{
     ApiKeys, Artists, AuditLog, BulkLoad, Changes, Clock, GenerationRollups, Generations,
     RepositoryError, ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
@@ -19,6 +20,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
 };
 
+pub use probe::Probe;
 pub(crate) use versioned_transaction::VersionedTransaction;
 
 #[cfg(feature = "postgres")]
@@ -33,9 +35,11 @@ use crate::{
     entity::style_profile,
     error::Failure,
     generations::{GroupCommit, Partitions, SeaGenerations},
+    query_statistics::{Operation, QueryCounts, QueryStatistics, Table},
     research_sources::SeaResearchSources,
     rollups::{Accounts, SeaGenerationRollups},
     similar_artists::SeaSimilarArtists,
+    slow_statements::SlowStatements,
     style_profiles::SeaStyleProfiles,
     style_vectors::SeaStyleVectors,
 };
@@ -71,6 +75,8 @@ struct Shared {
     backend: Backend,
     limits: PoolLimits,
     writers: Semaphore,
+    queries: QueryCounts,
+    slow_statements: Option<Arc<SlowStatements>>,
     commits: watch::Sender<()>,
     recordings: watch::Sender<()>,
     group_commit: GroupCommit,
@@ -83,7 +89,7 @@ struct Shared {
 
 impl Store {
     pub(crate) fn new(
-        database: DatabaseConnection,
+        mut database: DatabaseConnection,
         backend: Backend,
         limits: &PoolLimits,
         clock: Arc<dyn Clock>,
@@ -94,12 +100,15 @@ impl Store {
             Backend::Postgres => usize::try_from(limits.most.div_ceil(4)).unwrap_or(1).max(1),
             Backend::Sqlite => 1,
         };
+        let slow_statements = observed::watch_for_slow(&mut database, backend, limits);
         Self {
             shared: Arc::new(Shared {
                 database,
                 backend,
                 limits: limits.clone(),
                 writers: Semaphore::new(writers),
+                queries: QueryCounts::default(),
+                slow_statements,
                 commits: watch::Sender::new(()),
                 recordings: watch::Sender::new(()),
                 group_commit: GroupCommit::default(),
@@ -118,15 +127,10 @@ impl Store {
         self.shared.backend
     }
 
-    /// Asks the database for a sign of life.
-    pub async fn ping(&self) -> Result<(), RepositoryError> {
-        self.database().ping().await.map_err(|error| Failure::from(error).into())
-    }
-
     /// Counts the artists that have a profile.
     pub async fn count_profiles(&self) -> Result<u64, RepositoryError> {
         let count = || async { Ok(style_profile::Entity::find().count(self.database()).await?) };
-        self.retry(count).await
+        self.retry(Operation::Count, Table::StyleProfiles, count).await
     }
 
     /// The time, by the clock that the store was opened with.
@@ -154,6 +158,12 @@ impl Store {
         };
         let idle = u32::try_from(idle).unwrap_or(u32::MAX);
         PoolUse { active: size.saturating_sub(idle), idle, most: self.shared.limits.most }
+    }
+
+    /// What was asked of the database since the store was opened.
+    #[must_use]
+    pub fn query_statistics(&self) -> QueryStatistics {
+        self.shared.queries.statistics()
     }
 
     /// Closes every connection, after what is under way.
@@ -394,26 +404,6 @@ impl Store {
             transaction.execute_raw(lock).await?;
         }
         Ok(VersionedTransaction::new(transaction, &self.shared.commits))
-    }
-
-    /// Runs what is safe to repeat, again at most three times when the connection failed or a deadlock was resolved.
-    pub(crate) async fn retry<T, Work, Answer>(&self, work: Work) -> Result<T, RepositoryError>
-    where
-        Work: FnMut() -> Answer,
-        Answer: Future<Output = Result<T, Failure>>,
-    {
-        let backoff = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(50))
-            .with_factor(3.0)
-            .with_max_times(3);
-        work.retry(backoff)
-            .when(Failure::may_pass)
-            .notify(|failure, pause| {
-                tracing::warn!(error = %failure, pause_ms = pause.as_millis(), "Database connection failed, trying again");
-            })
-            .await
-            .map_err(RepositoryError::from)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     audit_log::audit,
     entity::{StoredTime, StoredVector, artist, style_embedding, style_profile},
     error::Failure,
+    query_statistics::{Operation, Table},
     store::Store,
 };
 
@@ -28,7 +29,7 @@ pub(crate) struct SeaStyleProfiles(pub(crate) Store);
 impl StyleProfiles for SeaStyleProfiles {
     async fn find(&self, artist: &ArtistKey) -> Result<Option<Arc<StyleProfile>>, RepositoryError> {
         self.0
-            .retry(|| async {
+            .retry(Operation::Find, Table::StyleProfiles, || async {
                 let rows = rows(self.0.database(), &[artist.as_str()]).await?;
                 let profile = rows.into_iter().next().and_then(Rows::into_profile).transpose()?;
                 Ok(profile.map(Arc::new))
@@ -40,7 +41,7 @@ impl StyleProfiles for SeaStyleProfiles {
         &self,
         artists: &[ArtistKey],
     ) -> Result<Vec<Option<Arc<StyleProfile>>>, RepositoryError> {
-        self.0.retry(|| self.read_many(artists)).await
+        self.0.retry(Operation::FindMany, Table::StyleProfiles, || self.read_many(artists)).await
     }
 
     async fn save(
@@ -50,10 +51,17 @@ impl StyleProfiles for SeaStyleProfiles {
         author: &Author,
     ) -> Result<SavedProfile, RepositoryError> {
         match expected {
-            Expected::Any => self.0.retry(|| self.write(profile, expected, author)).await,
+            Expected::Any => {
+                self.0
+                    .retry(Operation::Save, Table::StyleProfiles, || {
+                        self.write(profile, expected, author)
+                    })
+                    .await
+            }
             // Not repeated: a second attempt would not find what it expects if the first one was committed.
             Expected::Present | Expected::Absent | Expected::At(_) => {
-                Ok(self.write(profile, expected, author).await?)
+                let work = self.write(profile, expected, author);
+                self.0.once(Operation::Save, Table::StyleProfiles, work).await
             }
         }
     }
@@ -65,7 +73,8 @@ impl StyleProfiles for SeaStyleProfiles {
         author: &Author,
     ) -> Result<Option<Version>, RepositoryError> {
         // Not repeated: a second attempt could not tell whether the first one removed it.
-        Ok(self.delete(artist, expected, author).await?)
+        let work = self.delete(artist, expected, author);
+        self.0.once(Operation::Remove, Table::StyleProfiles, work).await
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     changes::bounds,
     entity::{VECTOR_COLUMNS, VectorRow, artist::stored_version},
     error::Failure,
+    query_statistics::{Operation, Table},
     store::{Backend, Store},
 };
 
@@ -43,18 +44,21 @@ impl StyleVectors for SeaStyleVectors {
     ) -> Result<Vec<VectorChange>, RepositoryError> {
         let (after, limit) = bounds(version, limit);
         self.0
-            .retry(|| async {
-                let since = AssertSqlSafe(format!("SELECT {VECTOR_COLUMNS}{SINCE}"));
+            .retry(Operation::Changes, Table::StyleEmbeddings, || async {
+                let sql = format!("SELECT {VECTOR_COLUMNS}{SINCE}");
+                let since = AssertSqlSafe(sql.clone());
                 let mut changes = match self.0.backend() {
                     #[cfg(feature = "postgres")]
                     Backend::Postgres => {
                         let pool = self.0.database().get_postgres_connection_pool();
-                        read(sqlx::query(since).bind(after).bind(limit).fetch(pool)).await?
+                        let rows = sqlx::query(since).bind(after).bind(limit).fetch(pool);
+                        self.0.watch(&sql, read(rows)).await?
                     }
                     #[cfg(feature = "sqlite")]
                     Backend::Sqlite => {
                         let pool = self.0.database().get_sqlite_connection_pool();
-                        read(sqlx::query(since).bind(after).bind(limit).fetch(pool)).await?
+                        let rows = sqlx::query(since).bind(after).bind(limit).fetch(pool);
+                        self.0.watch(&sql, read(rows)).await?
                     }
                     #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
                     _ => return Err(RepositoryError::Conflict.into()),

@@ -1,5 +1,7 @@
 //! API keys: what is stored of them, and how those hear of changes who keep them in memory.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use api::access::{NoAccessSecret, access_secret};
 use domain::{
@@ -249,7 +251,8 @@ pub async fn the_access_secret_is_found_or_asked_for(fixture: &impl Fixture) -> 
     };
     access_secret(None, fixture.store())?;
     // It is there for as long as the database is.
-    fixture.store().ping().await?;
+    let probe = fixture.store().probe(Duration::from_secs(10)).await;
+    ensure!(probe.answer.is_some(), "{probe:?}");
     let mut beside = file.into_os_string();
     beside.push(".secret");
     let first = std::fs::read_to_string(&beside)?;

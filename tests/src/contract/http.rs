@@ -17,6 +17,7 @@ pub mod freshness;
 pub mod generations;
 pub mod history;
 pub mod idempotency;
+pub mod metrics;
 pub mod money;
 pub mod names;
 pub mod operations;

@@ -3,7 +3,7 @@
 use groovebase_tests::{
     given::body,
     http::{Request, artist},
-    program::{Program, Serving},
+    program::{Program, Serving, until},
 };
 use serde_json::Value;
 
@@ -69,7 +69,11 @@ async fn is_asked_for_its_health_by_the_command() -> anyhow::Result<()> {
     let serving = program.serve()?;
     let address = serving.address().to_string();
 
-    let ready = program.expect(0, &["health", "--listen", &address])?;
+    // Once the catalog is complete.
+    let ready = until("the service is ready", || {
+        let asked = program.run(&["health", "--listen", &address])?;
+        Ok((asked.code == Some(0)).then_some(asked))
+    })?;
     assert_eq!(ready.output, "ready\n");
     serving.terminate()?;
     serving.ended()?;

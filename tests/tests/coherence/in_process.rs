@@ -40,6 +40,7 @@ impl InProcess {
             most: 12,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),
+            ..PoolLimits::default()
         };
         let store = fixture::store_with(&addresses.postgres, &limits).await?;
         let feed = Feed::start(Unsteady::new(store.changes(), weather), bounds);

@@ -130,6 +130,7 @@ async fn store_behind_a_way(fixture: &Postgres) -> anyhow::Result<(Way, Store)> 
         most: 2,
         acquire_timeout: Duration::from_secs(2),
         statement_timeout: Duration::from_secs(2),
+        ..PoolLimits::default()
     };
     let store = fixture::store_with(url.as_str(), &limits).await?;
     Ok((way, store))

@@ -32,6 +32,7 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         history: _,
         access,
         log: _,
+        traces: _,
     } = settings;
     let decided = access.access.decide(http.listen, access.open_to_the_network)?;
     let service = settings.service()?;
@@ -89,8 +90,13 @@ async fn answer_requests(
     settings: &HttpSettings,
     state: web::Data<State>,
 ) -> Result<(), ServeError> {
-    let HttpSettings { listen, http_body_limit_bytes: _, http_workers, shutdown_timeout_seconds } =
-        settings;
+    let HttpSettings {
+        listen,
+        http_body_limit_bytes: _,
+        http_workers,
+        shutdown_timeout_seconds,
+        server_timing: _,
+    } = settings;
     // Before anything is promised: a signal must not find nobody listening.
     let signals = interrupts().map_err(ServeError::Signals)?;
     let shared = state.clone();

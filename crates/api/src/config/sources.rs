@@ -153,12 +153,9 @@ fn file_layer(path: &Path) -> Result<Layer, ConfigurationError> {
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
-            toml::Value::Boolean(choice) => choice.to_string(),
-            _ => {
-                return Err(
-                    layer.invalid(&name, "it must be a string, a whole number or a boolean")
-                );
-            }
+            toml::Value::Boolean(truth) => truth.to_string(),
+            toml::Value::Float(number) => number.to_string(),
+            _ => return Err(layer.invalid(&name, "it must be a string, a number, true or false")),
         };
         // A file does not lead to another one.
         if name == "config" || !is_known(&name) {
@@ -459,7 +456,7 @@ mod tests {
         );
         assert_eq!(
             given().file("g.toml", "log = ['a']").arguments(&["--config", "g.toml"]).fails(),
-            "log in g.toml is invalid: it must be a string, a whole number or a boolean"
+            "log in g.toml is invalid: it must be a string, a number, true or false"
         );
         assert_eq!(
             given().arguments(&["--database-pool-most", "5"]).fails(),

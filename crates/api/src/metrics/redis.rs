@@ -49,7 +49,6 @@ struct OutcomeLabels {
 impl RedisMetrics {
     pub(super) fn registered(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        metrics.up.set(-1);
         let Self {
             up,
             operations,
@@ -106,6 +105,13 @@ impl RedisMetrics {
             Unit::Bytes,
             sent.clone(),
         );
+        // Without a Redis too there is every series that there may be.
+        metrics.take(&RedisCounted {
+            health: RedisHealth::Untried,
+            statistics: RedisStatistics::default(),
+            profiles: SharedProfileStatistics::default(),
+        });
+        metrics.up.set(-1);
         metrics
     }
 
@@ -155,7 +161,7 @@ impl RedisMetrics {
     }
 }
 
-const fn damages(unreadable: UnreadableEnvelopes) -> [(&'static str, u64); 8] {
+pub(super) const fn damages(unreadable: UnreadableEnvelopes) -> [(&'static str, u64); 8] {
     let UnreadableEnvelopes {
         not_an_envelope,
         unknown_format,
@@ -178,7 +184,7 @@ const fn damages(unreadable: UnreadableEnvelopes) -> [(&'static str, u64); 8] {
     ]
 }
 
-const fn reasons(failures: RedisFailures) -> [(&'static str, u64); 13] {
+pub(super) const fn reasons(failures: RedisFailures) -> [(&'static str, u64); 13] {
     let RedisFailures {
         unreachable,
         timed_out,

@@ -29,6 +29,7 @@ pub(super) struct SimilarityMetrics {
     scanning: Counter<f64, AtomicU64>,
     catch_ups: Counter,
     failed_catch_ups: Counter,
+    catch_up: Gauge<f64, AtomicU64>,
     recall: Gauge<f64, AtomicU64>,
     recall_samples: Counter,
 }
@@ -141,6 +142,12 @@ impl SimilarityMetrics {
             "Times the index asked for changes in vain",
             self.failed_catch_ups.clone(),
         );
+        registry.register_with_unit(
+            "similarity_last_catch_up",
+            "How long the index took the last time that it asked for changes; 0 before the first",
+            Unit::Seconds,
+            self.catch_up.clone(),
+        );
     }
 
     pub(super) fn searched(&self, metric: Metric, read: &SimilarRead) {
@@ -166,9 +173,11 @@ impl SimilarityMetrics {
             scanning,
             catch_ups,
             catch_up_failures,
+            last_catch_up,
             kept_answers,
         } = *status;
         let RecallSamples { taken, recall_at_10 } = recall;
+        self.catch_up.set(last_catch_up.unwrap_or_default().as_secs_f64());
         self.recall.set(recall_at_10.unwrap_or(-1.0));
         // How the others were answered is counted by metric as they are.
         let SearchCounts {

@@ -69,6 +69,7 @@ async fn record_generations(
         Ok(recorded) => recorded,
         Err(error) => return Err(recording.refusal(&state, error).await),
     };
+    state.metrics().saved_generations(recorded.len());
     let mut response = HttpResponse::Created();
     if let ([generation], Form::One) = (recorded.as_slice(), form) {
         let location = format!("/api/v1/generations/{}", generation.id);

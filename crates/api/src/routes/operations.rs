@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::{HttpResponse, get, http::header, web};
 use cache::{FeedStatus, IndexState, Redis, RedisHealth, RollupKeeperStatus, SimilarityStatus};
 use serde::Serialize;
+use storage::Probe;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -58,7 +59,10 @@ async fn show_liveness(_: Asked<()>) -> web::Json<LivenessView> {
     web::Json(LivenessView { status: Status::Ok })
 }
 
-/// Tells whether requests may be sent here: the database answers and the service is not stopping.
+/// Tells whether requests may be sent here.
+///
+/// They may once the catalog of artists is complete, as long as the database answers or, for a while, what is cached can be
+/// handed out without it; not when the service is stopping.
 #[utoipa::path(
     tag = "operations",
     responses(
@@ -69,10 +73,10 @@ async fn show_liveness(_: Asked<()>) -> web::Json<LivenessView> {
 )]
 #[get("/health/ready")]
 async fn show_readiness(state: web::Data<State>, _: Asked<()>) -> HttpResponse {
-    if state.is_stopping() || state.probe().await.is_none() {
-        HttpResponse::ServiceUnavailable().json(LivenessView { status: Status::Unavailable })
-    } else {
+    if state.is_ready().await {
         HttpResponse::Ok().json(LivenessView { status: Status::Ok })
+    } else {
+        HttpResponse::ServiceUnavailable().json(LivenessView { status: Status::Unavailable })
     }
 }
 
@@ -135,10 +139,10 @@ struct LivenessView {
     "version": "0.1.0",
     "database": {"state": "ok", "backend": "sqlite", "latency_us": 120},
     "redis": {"state": "ok", "latency_us": 90, "detail": null},
-    "feed": {"state": "ok", "age_ms": 120, "lag_us": 310, "artists": 108},
-    "index": {"state": "ready", "vectors": 108, "memory_bytes": 259_200, "bound_bytes": 1_073_741_824, "version": 42},
+    "feed": {"state": "ok", "latency_us": 310, "age_ms": 120, "artists": 108},
+    "index": {"state": "ready", "latency_us": 840, "vectors": 108, "memory_bytes": 259_200, "bound_bytes": 1_073_741_824, "version": 42},
     "accounts": {"state": "ok"},
-    "pool": {"active": 1, "idle": 9, "most": 30}
+    "pool": {"state": "ok", "latency_us": 3, "active": 1, "idle": 9, "most": 30}
 }))]
 struct HealthView {
     /// Whether it can do its work.
@@ -194,10 +198,10 @@ struct FeedView {
     /// `unavailable`.
     #[schema(value_type = String)]
     state: &'static str,
+    /// How long the last round took, in microseconds: from its question to the last change applied.
+    latency_us: u64,
     /// Milliseconds since the catalog was known to be complete; null before.
     age_ms: Option<u64>,
-    /// How long the last round took, in microseconds.
-    lag_us: u64,
     /// How many artists the catalog holds.
     artists: u64,
 }
@@ -210,6 +214,8 @@ struct IndexView {
     /// embeddings do not fit into the memory it may take) or `off`. Unless it is `ready`, the database may have to search.
     #[schema(value_type = String)]
     state: &'static str,
+    /// How long it took the last time to catch up with changes, in microseconds; null before.
+    latency_us: Option<u64>,
     /// How many embeddings it holds.
     vectors: u64,
     /// How many bytes it takes.
@@ -234,6 +240,11 @@ struct AccountsView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PoolUse)]
 struct PoolView {
+    /// `ok`, `exhausted` (all connections are at work, and none became free in time) or `unavailable` (none can be opened).
+    #[schema(value_type = String)]
+    state: &'static str,
+    /// How long a connection was waited for, in microseconds; null if there was none to be had.
+    latency_us: Option<u64>,
     /// At work.
     active: u32,
     /// Open and free.
@@ -244,8 +255,11 @@ struct PoolView {
 
 impl HealthView {
     async fn of(state: &State) -> Self {
-        let (latency, redis) = tokio::join!(state.probe(), RedisView::of(state.redis()));
-        let database = if latency.is_some() { Status::Ok } else { Status::Unavailable };
+        // Before a connection is taken to ask: it is not the one at work that is meant.
+        let connections = state.connections();
+        let (probe, redis) = tokio::join!(state.probe(), RedisView::of(state.redis()));
+        let Probe { checkout, answer } = probe;
+        let database = if answer.is_some() { Status::Ok } else { Status::Unavailable };
         let feed = FeedView::from(state.feed_status());
         let index = IndexView::from(state.similarity_status());
         let accounts = AccountsView::from(state.folding_status());
@@ -255,7 +269,7 @@ impl HealthView {
             Status::Ok if is_wanting => Status::Degraded,
             database => database,
         };
-        let latency_us = latency.map(micros);
+        let latency_us = answer.map(micros);
         Self {
             status,
             version: env!("CARGO_PKG_VERSION"),
@@ -264,7 +278,7 @@ impl HealthView {
             feed,
             index,
             accounts,
-            pool: state.connections().into(),
+            pool: PoolView::of(connections, checkout),
         }
     }
 }
@@ -308,8 +322,8 @@ impl From<FeedStatus> for FeedView {
         };
         Self {
             state,
+            latency_us: micros(last_round),
             age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-            lag_us: micros(last_round),
             artists: u64::try_from(artists).unwrap_or(u64::MAX),
         }
     }
@@ -324,9 +338,23 @@ impl IndexView {
 
 impl From<SimilarityStatus> for IndexView {
     fn from(status: SimilarityStatus) -> Self {
-        let SimilarityStatus { state, vectors, memory_bytes, bound_bytes, applied, .. } = status;
-        let version = applied.number();
-        Self { state: state.as_str(), vectors, memory_bytes, bound_bytes, version }
+        let SimilarityStatus {
+            state,
+            vectors,
+            memory_bytes,
+            bound_bytes,
+            applied,
+            last_catch_up,
+            ..
+        } = status;
+        Self {
+            state: state.as_str(),
+            latency_us: last_catch_up.map(micros),
+            vectors,
+            memory_bytes,
+            bound_bytes,
+            version: applied.number(),
+        }
     }
 }
 
@@ -348,10 +376,15 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-impl From<Connections> for PoolView {
-    fn from(connections: Connections) -> Self {
+impl PoolView {
+    fn of(connections: Connections, checkout: Option<Duration>) -> Self {
         let Connections { active, idle, most } = connections;
-        Self { active, idle, most }
+        let state = match checkout {
+            Some(_) => "ok",
+            None if most <= active => "exhausted",
+            None => "unavailable",
+        };
+        Self { state, latency_us: checkout.map(micros), active, idle, most }
     }
 }
 

@@ -133,6 +133,7 @@ async fn save_style_profile(
     let expected = expected(&state, profile.artist.key(), demand).await?;
     let SavedProfile { profile, created } =
         state.style_profiles.save(&profile, expected, &by.0).await?;
+    state.metrics().saved_profile();
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
     if created {
         let location = format!("{}/profile", super::artists::location(&profile.artist));

@@ -51,6 +51,8 @@ struct Shared {
     wanted: Notify,
     catch_ups: AtomicU64,
     failures: AtomicU64,
+    /// How long the last round took, in nanoseconds; 0 before the first.
+    last_round: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +106,7 @@ impl Index {
             wanted: Notify::new(),
             catch_ups: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            last_round: AtomicU64::new(0),
         });
         let (told, progress) = watch::channel(Progress {
             round: 0,
@@ -224,6 +227,14 @@ impl Index {
     pub(super) fn rounds(&self) -> (u64, u64) {
         let now = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (now(&self.shared.catch_ups), now(&self.shared.failures))
+    }
+
+    /// How long it took the last time.
+    pub(super) fn last_round(&self) -> Option<Duration> {
+        match self.shared.last_round.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
     }
 }
 

@@ -69,6 +69,8 @@ pub struct SimilarityStatus {
     pub catch_ups: u64,
     /// How often it did without.
     pub catch_up_failures: u64,
+    /// How long it took the last time, from the first question until everything was taken in; `None` before the first.
+    pub last_catch_up: Option<Duration>,
     /// Answers kept now; this lags a little behind.
     pub kept_answers: u64,
 }

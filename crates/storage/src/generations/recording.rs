@@ -18,6 +18,7 @@ use super::{IDS_PER_STATEMENT, Recorded, padded, read};
 use crate::{
     entity::artist::{self, artist_name},
     error::Failure,
+    query_statistics::{Operation, Table},
     rollups::Pending,
     store::{Backend, Store},
 };
@@ -59,7 +60,7 @@ pub(super) async fn record(
 ) -> Result<Vec<Outcome>, RepositoryError> {
     // Identities are the callers', so repeating counts nothing twice.
     let recorded = store
-        .retry(|| async {
+        .retry(Operation::Record, Table::GenerationHistory, || async {
             // As a rule all of them are new, and nothing has to be looked up.
             let mut repeats = Repeats::Unlikely;
             for _ in 0..MOST_ATTEMPTS {

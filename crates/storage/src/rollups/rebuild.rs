@@ -19,6 +19,7 @@ use super::{
 use crate::connect::unhurried;
 use crate::{
     error::Failure,
+    query_statistics::{Operation, Table},
     store::{Backend, Store},
 };
 
@@ -28,12 +29,15 @@ pub(super) async fn rebuild(
 ) -> Result<(), RepositoryError> {
     let mut done = 0;
     let mut from = i64::MIN;
-    while let Some((month, generations)) = store.retry(|| rebuild_month(store, from)).await? {
+    while let Some((month, generations)) = store
+        .retry(Operation::Rebuild, Table::GenerationRollups, || rebuild_month(store, from))
+        .await?
+    {
         from = Width::Month.end(month);
         done += generations;
         progress(done);
     }
-    store.retry(|| rebuild_ever(store)).await?;
+    store.retry(Operation::Rebuild, Table::GenerationRollups, || rebuild_ever(store)).await?;
     #[cfg(feature = "postgres")]
     if store.backend() == Backend::Postgres {
         tidy(store).await?;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     entity::StoredTime,
     error::Failure,
+    query_statistics::{Operation, Table},
     store::{Backend, Store},
 };
 
@@ -32,9 +33,18 @@ pub struct Retired {
 pub(super) async fn retire(store: &Store, before: Timestamp) -> Result<Retired, RepositoryError> {
     let end = Width::Month.floor(before.unix_micros());
     let mut retired = Retired::default();
-    while let Some(month) = store.retry(|| oldest_month(store, end)).await? {
+    while let Some(month) = store
+        .retry(Operation::Retire, Table::GenerationHistory, || oldest_month(store, end))
+        .await?
+    {
         let generations = match store.backend() {
-            Backend::Postgres => store.retry(|| retire_partition(store, month)).await?,
+            Backend::Postgres => {
+                store
+                    .retry(Operation::Retire, Table::GenerationHistory, || {
+                        retire_partition(store, month)
+                    })
+                    .await?
+            }
             Backend::Sqlite => retire_days(store, month).await?,
         };
         retired.generations += generations;
@@ -102,7 +112,7 @@ async fn retire_days(store: &Store, month: i64) -> Result<u64, RepositoryError> 
     let mut day = month;
     while day < Width::Month.end(month) {
         generations += store
-            .retry(|| async {
+            .retry(Operation::Retire, Table::GenerationHistory, || async {
                 let _writer = store.writer().await?;
                 let transaction = store.begin().await?;
                 let count = keep_sums(&transaction, Backend::Sqlite, day).await?;

@@ -4,16 +4,14 @@ use std::slice;
 
 use domain::{ArtistName, Search, SearchMode, StyleVector};
 use futures::TryStreamExt;
-use sea_orm::{
-    DatabaseConnection,
-    sqlx::{self, AssertSqlSafe},
-};
+use sea_orm::sqlx::{self, AssertSqlSafe};
 use tokio::task::consume_budget;
 
 use super::{Found, closest::Closest};
 use crate::{
     entity::{VECTOR_COLUMNS, VectorRow},
     error::Failure,
+    store::Store,
 };
 
 /// Everybody with an embedding and a profile.
@@ -22,29 +20,35 @@ const EVERYBODY: &str = "
     JOIN style_profiles AS p ON p.artist_id = e.artist_id
     JOIN artists AS a ON a.id = e.artist_id";
 
-pub(super) async fn nearest(
-    database: &DatabaseConnection,
-    search: &Search,
-) -> Result<Found, Failure> {
+pub(super) async fn nearest(store: &Store, search: &Search) -> Result<Found, Failure> {
     let mut pass = Pass::of(search);
-    compare(database, slice::from_mut(&mut pass)).await?;
+    compare(store, slice::from_mut(&mut pass)).await?;
     Ok(pass.into())
 }
 
 /// Answers all searches from the same reading.
 pub(super) async fn nearest_many(
-    database: &DatabaseConnection,
+    store: &Store,
     searches: &[Search],
 ) -> Result<Vec<Found>, Failure> {
     let mut passes: Vec<Pass<'_>> = searches.iter().map(Pass::of).collect();
-    compare(database, &mut passes).await?;
+    compare(store, &mut passes).await?;
     Ok(passes.into_iter().map(Found::from).collect())
 }
 
-async fn compare(database: &DatabaseConnection, passes: &mut [Pass<'_>]) -> Result<(), Failure> {
+async fn compare(store: &Store, passes: &mut [Pass<'_>]) -> Result<(), Failure> {
+    let everybody = format!("SELECT {VECTOR_COLUMNS}{EVERYBODY}");
+    store.watch(&everybody, compare_with(store, &everybody, passes)).await
+}
+
+async fn compare_with(
+    store: &Store,
+    everybody: &str,
+    passes: &mut [Pass<'_>],
+) -> Result<(), Failure> {
     let mut incomparable: u64 = 0;
-    let everybody = AssertSqlSafe(format!("SELECT {VECTOR_COLUMNS}{EVERYBODY}"));
-    let mut rows = sqlx::query(everybody).fetch(database.get_sqlite_connection_pool());
+    let everybody = AssertSqlSafe(everybody.to_owned());
+    let mut rows = sqlx::query(everybody).fetch(store.database().get_sqlite_connection_pool());
     while let Some(row) = rows.try_next().await? {
         match row.compared() {
             Ok((artist, Some(vector))) => {

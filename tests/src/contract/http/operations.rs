@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use api::state::StateSettings;
+use cache::Bounds;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -19,6 +21,7 @@ const MOMENT: Duration = Duration::from_millis(20);
 
 /// Alive, ready, and how.
 pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
+    is_ready(service).await?;
     for path in ["/health/live", "/health/ready"] {
         ensure_same(
             &service.ask(200, Request::get(path)).await?.json()?,
@@ -33,22 +36,35 @@ pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
     ensure_same(&take(&mut health, "database")?, &json!({"state": "ok", "backend": backend}))?;
     let pool = take(&mut health, "pool")?;
     ensure!(pool["most"] == 10 && pool["active"].is_u64() && pool["idle"].is_u64(), "{pool}");
+    ensure!(pool["state"] == "ok" && pool["latency_us"].is_u64(), "{pool}");
     let version = take(&mut health, "version")?;
     ensure!(version.as_str().is_some_and(|version| version.split('.').count() == 3), "{version}");
     let mut feed = take(&mut health, "feed")?;
     let age = take(&mut feed, "age_ms")?;
     ensure!(age.is_null() || age.as_u64().is_some_and(|age| age < 60_000), "{age}");
-    ensure!(take(&mut feed, "lag_us")?.is_u64(), "{feed}");
-    let state = if age.is_null() { "loading" } else { "ok" };
-    ensure_same(&feed, &json!({"state": state, "artists": 0}))?;
+    ensure!(take(&mut feed, "latency_us")?.is_u64(), "{feed}");
+    ensure!(age.is_u64(), "it is ready: {feed}");
+    ensure_same(&feed, &json!({"state": "ok", "artists": 0}))?;
     let mut index = take(&mut health, "index")?;
     let state = take(&mut index, "state")?;
     ensure!(state == "loading" || state == "ready" || state == "behind", "{state}");
+    let latency = take(&mut index, "latency_us")?;
+    ensure!(latency.is_u64() || state != "ready", "{latency}");
     ensure!(take(&mut index, "version")?.is_u64() && take(&mut index, "memory_bytes")?.is_u64());
     ensure_same(&index, &json!({"vectors": 0, "bound_bytes": 1_073_741_824}))?;
     ensure_same(&take(&mut health, "accounts")?, &json!({"state": "ok"}))?;
     let no_redis = json!({"state": "not_configured", "latency_us": null, "detail": null});
     ensure_same(&health, &json!({"status": "ok", "redis": no_redis}))
+}
+
+/// Waits until the catalog was complete once.
+async fn is_ready(service: &Service) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while service.send(&Request::get("/health/ready")).await?.status != 200 {
+        ensure!(began.elapsed() < PATIENCE, "it is never ready");
+        sleep(MOMENT).await;
+    }
+    Ok(())
 }
 
 /// What the caches know is part of how it is.
@@ -147,16 +163,26 @@ fn number(text: &str, name: &str) -> anyhow::Result<f64> {
 
 /// Without its database the service lives, is not ready, and says when to try again.
 pub async fn tells_that_the_database_is_gone(service: &Service) -> anyhow::Result<()> {
+    let bounds = Bounds { max_stale_if_error: Duration::ZERO, ..Bounds::default() };
+    let helpless = service.another(StateSettings { bounds, ..StateSettings::default() }).await?;
     service.ask(201, Request::post(ARTISTS, json!({"name": "J Dilla"}))).await?;
+    is_ready(service).await?;
+    is_ready(&helpless).await?;
 
     service.lose_database().await;
+    helpless.lose_database().await;
 
     service.ask(200, Request::get("/health/live")).await?;
-    service.ask(503, Request::get("/health/ready")).await?;
+    // For a while it can hand out what it has.
+    service.ask(200, Request::get("/health/ready")).await?;
+    helpless.ask(200, Request::get("/health/live")).await?;
+    helpless.ask(503, Request::get("/health/ready")).await?;
+    helpless.stop().await;
     let health = service.ask(503, Request::get("/health")).await?;
     ensure!(
         health.at("/status")? == "unavailable" && health.at("/database/state")? == "unavailable"
     );
+    ensure!(health.at("/pool/state")? == "unavailable" && health.at("/pool/latency_us")?.is_null());
     for request in [
         Request::get(artist("J Dilla", "")),
         Request::get(ARTISTS),

@@ -104,10 +104,13 @@ impl Keeper {
                 }
             }
             let round = self.shared.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            let began = Instant::now();
             let outcome = AssertUnwindSafe(self.round())
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err(RepositoryError::Internal(Arc::new(Panicked))));
+            let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
+            self.shared.last_round.store(took, Ordering::Relaxed);
             failed = match (&outcome, failed) {
                 (Ok(()), None) => None,
                 (Ok(()), Some(_)) => {

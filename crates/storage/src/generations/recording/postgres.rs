@@ -72,7 +72,7 @@ pub(super) async fn write(
     let owners: Vec<Uuid> = owners.into_iter().map(stored_artist).collect();
     let pool = store.database().get_postgres_connection_pool();
     let query = bind_audited(query.bind(owners), audited)?;
-    match query.execute(pool).await.map_err(Failure::from) {
+    match store.watch(WRITE, query.execute(pool)).await.map_err(Failure::from) {
         Ok(_) => Ok(true),
         Err(failure) if failure.is_taken() => Ok(false),
         Err(failure) => Err(failure),

@@ -31,7 +31,10 @@ pub(super) async fn nearest(
 ) -> Result<Vec<Neighbour>, Failure> {
     let (names, values): (Vec<&str>, Vec<String>) = index.settings.named().into_iter().unzip();
     let mut transaction = begin(store, &names, &values).await?;
-    let rows = statement("", search, &names).build().fetch_all(&mut *transaction).await?;
+    let mut query = statement("", search, &names);
+    let sql = query.sql();
+    let sql = sql.as_str().to_owned();
+    let rows = store.watch(&sql, query.build().fetch_all(&mut *transaction)).await?;
     transaction.commit().await?;
 
     if let Some(row) = rows.first() {

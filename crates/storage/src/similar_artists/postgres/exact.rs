@@ -49,9 +49,19 @@ pub(super) async fn nearest(store: &Store, search: &Search) -> Result<Found, Fai
 
 /// At least so many of the closest, and how many there are in all.
 async fn closest(store: &Store, search: &Search, wanted: u64) -> Result<(Ranked, u64), Failure> {
+    let query = statement("", search, wanted);
+    let sql = query.sql();
+    let sql = sql.as_str().to_owned();
+    store.watch(&sql, read(store, search, query)).await
+}
+
+async fn read(
+    store: &Store,
+    search: &Search,
+    mut query: QueryBuilder<Postgres>,
+) -> Result<(Ranked, u64), Failure> {
     let mut ranked = Ranked::default();
     let mut compared = 0;
-    let mut query = statement("", search, wanted);
     // The plan for one filter is none for another.
     let query = query.build().persistent(search.filter.is_empty());
     let mut rows = query.fetch(store.database().get_postgres_connection_pool());
