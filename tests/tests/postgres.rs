@@ -18,5 +18,8 @@ mod followers;
 #[path = "postgres/outages.rs"]
 mod outages;
 
+#[path = "postgres/starting.rs"]
+mod starting;
+
 #[path = "postgres/vector_index.rs"]
 mod vector_index;

@@ -130,12 +130,13 @@ fn problem_of(error: &Error, status: StatusCode) -> Problem {
 }
 
 /// The caller's `x-request-id` if it is 1 to 128 visible ASCII characters, else a new UUID.
-struct RequestId(String);
+pub(crate) struct RequestId(String);
 
 impl RequestId {
     const MAX_CHARS: usize = 128;
 
-    fn of(headers: &HeaderMap) -> Self {
+    /// The one that the request gives, if it can be used, or a new one.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(REQUEST_ID).map(HeaderValue::as_bytes);
         let usable = given.filter(|id| {
             (1..=Self::MAX_CHARS).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
@@ -144,6 +145,11 @@ impl RequestId {
             Some(id) => Self(id.to_owned()),
             None => Self(Id::<Self>::generate().to_string()),
         }
+    }
+
+    /// The identity as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

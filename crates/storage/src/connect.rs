@@ -5,11 +5,14 @@ use std::{error::Error, sync::Arc, time::Duration};
 use domain::Clock;
 #[cfg(feature = "postgres")]
 use sea_orm::sqlx::PgConnection;
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, SqlxError};
 
 #[cfg(feature = "postgres")]
 use crate::error::Failure;
-use crate::store::{Backend, Store};
+use crate::{
+    error::{connecting_may_pass, pooling_may_pass},
+    store::{Backend, Store},
+};
 
 /// How many connections a store keeps and opens, and how long it waits.
 #[derive(Debug, Clone)]
@@ -74,6 +77,20 @@ pub enum ConnectError {
     /// The server or file does not let us in.
     #[error("the database cannot be opened")]
     Unreachable(#[source] Arc<dyn Error + Send + Sync>),
+    /// The server is away, starting or has no connection left; trying again may help.
+    #[error("the database cannot be reached")]
+    Away(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl ConnectError {
+    fn of_driver(error: SqlxError) -> Self {
+        let may_pass = connecting_may_pass(&error);
+        Self::of(may_pass, Arc::new(error))
+    }
+
+    fn of(may_pass: bool, source: Arc<dyn Error + Send + Sync>) -> Self {
+        if may_pass { Self::Away(source) } else { Self::Unreachable(source) }
+    }
 }
 
 impl Backend {
@@ -101,15 +118,8 @@ fn options(url: &str, limits: &PoolLimits) -> ConnectOptions {
 
 #[expect(clippy::disallowed_methods, reason = "this is the place that sets limits and timeouts")]
 async fn open(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
-    Database::connect(options).await.map_err(|error| unreachable(error_source(error)))
-}
-
-fn error_source(error: DbErr) -> Arc<dyn Error + Send + Sync> {
-    Arc::new(error)
-}
-
-const fn unreachable(source: Arc<dyn Error + Send + Sync>) -> ConnectError {
-    ConnectError::Unreachable(source)
+    let refused = |error: DbErr| ConnectError::of(pooling_may_pass(&error), Arc::new(error));
+    Database::connect(options).await.map_err(refused)
 }
 
 #[cfg(feature = "postgres")]
@@ -122,10 +132,10 @@ async fn postgres(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, 
     let probe = tokio::time::timeout(limits.acquire_timeout, server.connect());
     match probe.await {
         Ok(Ok(connection)) => {
-            connection.close().await.map_err(|error| unreachable(Arc::new(error)))?;
+            connection.close().await.map_err(ConnectError::of_driver)?;
         }
-        Ok(Err(error)) => return Err(unreachable(Arc::new(error))),
-        Err(elapsed) => return Err(unreachable(Arc::new(elapsed))),
+        Ok(Err(error)) => return Err(ConnectError::of_driver(error)),
+        Err(elapsed) => return Err(ConnectError::Away(Arc::new(elapsed))),
     }
 
     // The ORM knows one spelling of the scheme.

@@ -1,6 +1,6 @@
 //! The only reading of a driver's errors. Codes are read, never message texts.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, io, sync::Arc};
 
 use domain::RepositoryError;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlxError};
@@ -52,6 +52,34 @@ impl Failure {
         matches!(self, Self::Database(DbErr::Exec(RuntimeErr::SqlxError(error)))
             if matches!(error.as_ref(), SqlxError::Database(error)
                 if error.code().is_some_and(|code| code.starts_with("53"))))
+    }
+}
+
+/// Whether whoever could not connect may be let in later without anybody changing anything.
+pub(crate) fn connecting_may_pass(error: &SqlxError) -> bool {
+    match error {
+        // A handshake that failed is invalid data.
+        SqlxError::Io(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::PermissionDenied
+        ),
+        SqlxError::PoolTimedOut => true,
+        SqlxError::Database(error) => error.code().is_some_and(|code| {
+            code.len() == 5
+                && matches!(sqlstate_nature(&code), Nature::ConnectionLost | Nature::Overloaded)
+        }),
+        _ => false,
+    }
+}
+
+/// The same for a pool of connections.
+pub(crate) fn pooling_may_pass(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => true,
+        DbErr::Conn(RuntimeErr::SqlxError(error)) => connecting_may_pass(error),
+        _ => false,
     }
 }
 
@@ -149,6 +177,28 @@ fn sqlite_nature(code: i32) -> Nature {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waits_for_what_may_come_back_only() {
+        let io = |kind: io::ErrorKind| SqlxError::Io(kind.into());
+
+        for error in [
+            io(io::ErrorKind::ConnectionRefused),
+            io(io::ErrorKind::UnexpectedEof),
+            io(io::ErrorKind::NotFound),
+            SqlxError::PoolTimedOut,
+        ] {
+            assert!(connecting_may_pass(&error), "{error:?}");
+        }
+        for error in [
+            io(io::ErrorKind::InvalidData),
+            io(io::ErrorKind::PermissionDenied),
+            SqlxError::Tls("server does not support TLS".into()),
+            SqlxError::Configuration("no".into()),
+        ] {
+            assert!(!connecting_may_pass(&error), "{error:?}");
+        }
+    }
 
     #[test]
     fn reads_codes() {

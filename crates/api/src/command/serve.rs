@@ -1,6 +1,15 @@
 //! `groovebase serve`: from settings to a service that answers, and to its orderly end.
 
-use std::{future, io, net::SocketAddr, sync::Arc, time::Duration};
+mod opening;
+mod waiting_room;
+
+use std::{
+    future, io,
+    net::{SocketAddr, TcpListener},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{HttpServer, dev::ServerHandle, web};
 use domain::SystemClock;
@@ -8,6 +17,10 @@ use futures::{Stream, StreamExt};
 use migration::{MigrationError, Schema};
 use secrecy::ExposeSecret;
 use storage::{ConnectError, Store};
+use tokio::net::TcpSocket;
+
+use opening::open_patiently;
+use waiting_room::WaitingRoom;
 
 use super::interrupt::interrupts;
 use crate::{
@@ -18,6 +31,12 @@ use crate::{
 
 /// How long closing the database connections may take.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// How long opening the store may take before somebody answers that the process is alive.
+const UNNOTICED: Duration = Duration::from_secs(1);
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// Answers requests until a signal to stop comes, and then until those under way are done.
 pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
@@ -32,10 +51,15 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         log: _,
     } = settings;
     let service = settings.service()?;
-    let store = open_store(database).await?;
+    // Before anything is promised: a signal must not find nobody listening.
+    let mut signals = interrupts().map_err(ServeError::Signals)?;
+    let Some((store, listener)) = open(http.listen, database, &mut signals).await? else {
+        tracing::info!("Stopped before the database could be opened");
+        return Ok(());
+    };
     let state = web::Data::new(State::new(store, service));
 
-    let served = answer_requests(http, state.clone()).await;
+    let served = answer_requests(http, listener, signals, state.clone()).await;
     if tokio::time::timeout(CLOSING, state.close()).await.is_err() {
         tracing::warn!(waited_ms = CLOSING.as_millis(), "Database connections are still in use");
     }
@@ -64,14 +88,53 @@ pub async fn open_store(settings: &DatabaseSettings) -> Result<Store, ServeError
     Ok(storage::connect(url, &settings.pool_limits(), Arc::new(SystemClock)).await?)
 }
 
+/// Opens the store and listens. While that takes longer than a moment, a waiting room answers. Returns nothing when
+/// somebody asks for the end first.
+async fn open(
+    address: SocketAddr,
+    settings: &DatabaseSettings,
+    signals: &mut (impl Stream<Item = ()> + Unpin),
+) -> Result<Option<(Store, TcpListener)>, ServeError> {
+    let unusable = |source| ServeError::Listen { address, source };
+    let mut opening = pin!(open_patiently(settings));
+    tokio::select! {
+        opened = &mut opening => {
+            let store = opened?;
+            return Ok(Some((store, listen(address).map_err(unusable)?)));
+        }
+        Some(()) = signals.next() => return Ok(None),
+        () = tokio::time::sleep(UNNOTICED) => {}
+    }
+
+    let listener = listen(address).map_err(unusable)?;
+    let room = listener.try_clone().and_then(WaitingRoom::open).map_err(unusable)?;
+    let address = listener.local_addr().map_err(unusable)?;
+    tracing::info!(%address, "Opening the database; http://{address} answers for its health meanwhile");
+    let opened = tokio::select! {
+        opened = &mut opening => Some(opened),
+        Some(()) = signals.next() => None,
+    };
+    room.close().await;
+    opened.transpose().map(|store| store.map(|store| (store, listener)))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // An address that was in use a moment ago is free. Elsewhere this would let others take it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
 async fn answer_requests(
     settings: &HttpSettings,
+    listener: TcpListener,
+    signals: impl Stream<Item = ()> + Unpin,
     state: web::Data<State>,
 ) -> Result<(), ServeError> {
     let HttpSettings { listen, http_body_limit_bytes: _, http_workers, shutdown_timeout_seconds } =
         settings;
-    // Before anything is promised: a signal must not find nobody listening.
-    let signals = interrupts().map_err(ServeError::Signals)?;
     let shared = state.clone();
     let mut server = HttpServer::new(move || app(shared.clone()))
         .shutdown_timeout(*shutdown_timeout_seconds)
@@ -79,8 +142,9 @@ async fn answer_requests(
     if let Some(workers) = http_workers {
         server = server.workers(workers.get());
     }
-    let server =
-        server.bind(listen).map_err(|source| ServeError::Listen { address: *listen, source })?;
+    let server = server
+        .listen(listener)
+        .map_err(|source| ServeError::Listen { address: *listen, source })?;
     for address in server.addrs() {
         tracing::info!(%address, backend = state.backend(), "Listening on http://{address}");
     }
@@ -147,4 +211,19 @@ pub enum ServeError {
     /// The server broke down.
     #[error("cannot go on answering requests")]
     Serve(#[source] io::Error),
+}
+
+impl ServeError {
+    /// Whether it may be over some time later without anybody changing anything.
+    const fn may_pass(&self) -> bool {
+        match self {
+            Self::Migration(error) => matches!(error, MigrationError::Away(_)),
+            Self::Connect(error) => matches!(error, ConnectError::Away(_)),
+            Self::Outdated { .. }
+            | Self::Listen { .. }
+            | Self::Redis(_)
+            | Self::Signals(_)
+            | Self::Serve(_) => false,
+        }
+    }
 }
