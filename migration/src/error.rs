@@ -58,6 +58,9 @@ pub enum MigrationError {
     /// The role may not read or change what it has to.
     #[error("this role lacks a privilege that schema work needs")]
     NotPermitted(#[source] Arc<dyn Error + Send + Sync>),
+    /// The database is an SQLite file.
+    #[error("SQLite has no roles: whoever may write to the file may do everything")]
+    NoRoles,
     /// No schema on the search path exists.
     #[error("no schema on the search path exists")]
     NoSchema,

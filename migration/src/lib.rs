@@ -8,6 +8,7 @@ mod column;
 mod error;
 mod extension;
 mod migrator;
+mod roles;
 mod schema;
 
 mod m20261121_000001_create_vector_extension;
@@ -21,4 +22,5 @@ mod m20261121_000008_track_versions;
 mod m20261121_000009_account_for_generations;
 
 pub use error::MigrationError;
+pub use roles::{InvalidRole, Role, Roles};
 pub use schema::{Consent, MigrationStatus, Schema, Steps};

@@ -1,5 +1,6 @@
 //! Real stores, each test's own.
 
+mod as_application;
 mod cached;
 mod postgres;
 mod sqlite;
@@ -11,6 +12,7 @@ use migration::Schema;
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use storage::{PoolLimits, Store};
 
+pub use as_application::{AsApplication, RoleUrls};
 pub use cached::Cached;
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;

@@ -9,6 +9,11 @@ mod cached {
     );
 }
 
+/// The same as the role that the service should have.
+mod as_application {
+    groovebase_tests::contracts!(groovebase_tests::fixture::AsApplication);
+}
+
 #[path = "postgres/connections.rs"]
 mod connections;
 
@@ -17,6 +22,9 @@ mod followers;
 
 #[path = "postgres/outages.rs"]
 mod outages;
+
+#[path = "postgres/roles.rs"]
+mod roles;
 
 #[path = "postgres/starting.rs"]
 mod starting;

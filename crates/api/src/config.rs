@@ -458,7 +458,7 @@ pub enum LogFormat {
 
 /// Never fails, because a refusal would show the value; [`sources`] checks it instead.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+pub(crate) fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
 }
 

@@ -168,6 +168,13 @@ fn is_known(id: &str) -> bool {
     settings(&command()).any(|arg| arg.get_id() == id)
 }
 
+/// Whether a variable is read by one of the commands, for itself alone.
+fn is_of_a_command(name: &str) -> bool {
+    CommandLine::command().get_subcommands().any(|command| {
+        command.get_arguments().any(|arg| arg.get_env().is_some_and(|variable| variable == name))
+    })
+}
+
 /// What one source says.
 struct Layer {
     origin: Origin,
@@ -186,6 +193,10 @@ struct Given {
 impl Layer {
     fn add_variable(&mut self, name: &str, value: String) -> Result<(), ConfigurationError> {
         if name.starts_with(TEST_PREFIX) {
+            return Ok(());
+        }
+        // A command reads what is its own, and looks nowhere else.
+        if self.origin == Origin::Environment && is_of_a_command(name) {
             return Ok(());
         }
         let id = name.trim_start_matches(PREFIX).to_ascii_lowercase();
