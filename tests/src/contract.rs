@@ -15,11 +15,12 @@ pub mod style_profiles;
 pub mod style_vectors;
 
 /// Makes one test of each promise of each contract, on the stores of one fixture; with `repositories` only of those
-/// contracts whose repositories something may stand in front of.
+/// contracts whose repositories something may stand in front of, and with `service` only of what is promised over HTTP.
 #[macro_export]
 macro_rules! contracts {
     ($fixture:ty) => {
         $crate::contracts! { $fixture, repositories }
+        $crate::contracts! { $fixture, service }
         $crate::contracts! { $fixture;
             changes: {
                 every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand, a_name_that_is_none_hides_no_other,
@@ -62,6 +63,8 @@ macro_rules! contracts {
                 a_range_of_time_can_be_exported, a_synthetic_history_can_be_loaded,
             }
         }
+    };
+    ($fixture:ty, service) => {
         $crate::contracts! { $fixture, http;
             artists: {
                 makes_an_artist_once, finds_by_any_spelling_and_suggests, lists_page_by_page, lists_what_is_asked_for,

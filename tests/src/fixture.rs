@@ -25,6 +25,11 @@ pub trait Fixture: Sized + Send + Sync {
     /// Where the database is.
     fn url(&self) -> &str;
 
+    /// Where it is for whoever may do everything.
+    fn administrator(&self) -> &str {
+        self.url()
+    }
+
     /// The open store.
     fn store(&self) -> &Store;
 

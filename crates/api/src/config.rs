@@ -3,6 +3,7 @@
 //! A setting comes from a flag, else the environment, else `.env`, else a file, else its default. An unknown name or an
 //! impossible value stops the start, whichever of these it came from.
 
+mod database_tls;
 mod error;
 mod reference;
 mod sources;
@@ -23,6 +24,7 @@ use storage::PoolLimits;
 
 use crate::{command::Command, state::StateSettings};
 
+pub use database_tls::DatabaseTls;
 pub use error::{ConfigurationError, Origin};
 pub use reference::configuration_reference;
 pub use sources::Surroundings;
@@ -117,6 +119,14 @@ pub struct DatabaseSettings {
     /// Where the data is: `sqlite://FILE`, or `postgres://USER:PASSWORD@HOST/DATABASE`.
     #[arg(long, global = true, value_name = "URL", env = "GROOVEBASE_DATABASE_URL", default_value = "sqlite://groovebase.db", value_parser = secret)]
     pub database_url: SecretString,
+    /// How connections to PostgreSQL are encrypted, and what is verified; as the URL says if not given, which is `prefer`
+    /// unless it names another `sslmode`.
+    #[arg(long, global = true, value_name = "MODE", env = "GROOVEBASE_DATABASE_TLS")]
+    pub database_tls: Option<DatabaseTls>,
+    /// A PEM file with certificates of authorities to trust besides those that browsers trust; with it, `verify-full` is
+    /// the default.
+    #[arg(long, global = true, value_name = "FILE", env = "GROOVEBASE_DATABASE_CA_FILE")]
+    pub database_ca_file: Option<PathBuf>,
     /// How many connections are kept open.
     #[arg(
         long,

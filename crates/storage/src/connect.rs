@@ -1,5 +1,7 @@
 //! Opening a store.
 
+#[cfg(feature = "postgres")]
+use std::net::IpAddr;
 use std::{error::Error, sync::Arc, time::Duration};
 
 use domain::Clock;
@@ -160,6 +162,32 @@ pub(crate) async fn unhurried(store: &Store) -> Result<PgConnection, Failure> {
     let server = server.options([("statement_timeout", 0)]);
     let connection = tokio::time::timeout(store.limits().acquire_timeout, server.connect()).await;
     Ok(connection.map_err(Failure::unavailable)??)
+}
+
+/// Whether the server is on another machine and a connection to it is not encrypted.
+#[cfg(feature = "postgres")]
+pub(crate) async fn is_readable_on_the_way(store: &Store) -> Result<bool, Failure> {
+    use sea_orm::sqlx;
+
+    let pool = store.database().get_postgres_connection_pool();
+    let server = pool.connect_options();
+    if server.get_socket().is_some() || is_this_machine(server.get_host()) {
+        return Ok(false);
+    }
+    let encrypted: Option<bool> =
+        sqlx::query_scalar("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            .fetch_optional(pool)
+            .await?;
+    Ok(encrypted == Some(false))
+}
+
+/// Whether an address, without asking anybody about a name, is this machine's.
+#[cfg(feature = "postgres")]
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(feature = "sqlite")]

@@ -100,6 +100,7 @@ impl From<Failure> for RepositoryError {
             Nature::ConnectionLost | Nature::Deadlock | Nature::Overloaded => {
                 Self::Unavailable(Arc::new(error))
             }
+            Nature::Full => Self::Full(Arc::new(error)),
             Nature::Unexpected => Self::Internal(Arc::new(error)),
         }
     }
@@ -111,6 +112,7 @@ enum Nature {
     ConnectionLost,
     Deadlock,
     Overloaded,
+    Full,
     Unexpected,
 }
 
@@ -153,9 +155,11 @@ fn sqlstate_nature(code: &str) -> Nature {
         "57P01" | "57P02" | "57P03" => Nature::ConnectionLost,
         // query_canceled (statement timeout), lock_not_available, read_only_sql_transaction (after a failover)
         "57014" | "55P03" | "25006" => Nature::Overloaded,
+        // disk_full
+        "53100" => Nature::Full,
         // connection_exception
         code if code.starts_with("08") => Nature::ConnectionLost,
-        // insufficient_resources: too many connections, disk full, out of memory
+        // insufficient_resources: too many connections, out of memory
         code if code.starts_with("53") => Nature::Overloaded,
         _ => Nature::Unexpected,
     }
@@ -167,8 +171,10 @@ fn sqlite_nature(code: i32) -> Nature {
         // SQLITE_CONSTRAINT_FOREIGNKEY, _PRIMARYKEY, _UNIQUE
         787 | 1555 | 2067 => Nature::Conflict,
         _ => match code & 0xff {
-            // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN
-            5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 => Nature::Overloaded,
+            // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CANTOPEN
+            5 | 6 | 7 | 8 | 9 | 10 | 14 => Nature::Overloaded,
+            // FULL
+            13 => Nature::Full,
             _ => Nature::Unexpected,
         },
     }
@@ -209,6 +215,7 @@ mod tests {
             ("08006", Nature::ConnectionLost),
             ("57014", Nature::Overloaded),
             ("53300", Nature::Overloaded),
+            ("53100", Nature::Full),
             ("23514", Nature::Unexpected),
         ] {
             assert_eq!(sqlstate_nature(code), expected, "{code}");
@@ -216,7 +223,7 @@ mod tests {
         for (code, expected) in [
             (2067, Nature::Conflict),
             (517, Nature::Overloaded),
-            (13, Nature::Overloaded),
+            (13, Nature::Full),
             (275, Nature::Unexpected),
         ] {
             assert_eq!(sqlite_nature(code), expected, "{code}");

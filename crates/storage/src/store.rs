@@ -27,7 +27,7 @@ use crate::{
     artists::SeaArtists,
     bulk_load::SeaBulkLoad,
     changes::SeaChanges,
-    connect::PoolLimits,
+    connect::{self, PoolLimits},
     entity::style_profile,
     error::Failure,
     generations::{GroupCommit, Partitions, SeaGenerations},
@@ -119,6 +119,17 @@ impl Store {
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Result<(), RepositoryError> {
         self.database().ping().await.map_err(|error| Failure::from(error).into())
+    }
+
+    /// Whether the database is on another machine, as far as its address tells, and connections to it are not encrypted.
+    pub async fn is_readable_on_the_way(&self) -> Result<bool, RepositoryError> {
+        match self.backend() {
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Ok(connect::is_readable_on_the_way(self).await?),
+            #[cfg(not(feature = "postgres"))]
+            Backend::Postgres => Ok(false),
+            Backend::Sqlite => Ok(false),
+        }
     }
 
     /// Counts the artists that have a profile.

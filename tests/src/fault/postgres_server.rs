@@ -1,11 +1,20 @@
 //! A PostgreSQL that a test may kill.
 
-use super::keeper::Keeper;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+use super::{certificates::Certificates, keeper::Keeper};
 
 /// A PostgreSQL, with pgvector, of the test's own. What is committed survives [`PostgresServer::kill`].
 #[derive(Debug)]
 pub struct PostgresServer {
     keeper: Keeper,
+    folder: PathBuf,
     port: u16,
     url: String,
 }
@@ -18,10 +27,37 @@ impl PostgresServer {
 
     /// The same with settings such as `max_connections=20`.
     pub async fn start_with(settings: &[&str]) -> anyhow::Result<Self> {
+        Self::prepared(settings, |_| Ok(())).await
+    }
+
+    /// One that takes encrypted connections and no others, with a certificate for 127.0.0.1 or for another name. Returns
+    /// the certificate of the authority to trust, in PEM.
+    pub async fn start_with_tls(name: Option<&str>) -> anyhow::Result<(Self, String)> {
+        let certificates = name.map_or_else(Certificates::make, Certificates::make_for)?;
+        let server = Self::prepared(&["ssl=on"], |data| {
+            write(data, "server.crt", &certificates.server)?;
+            write(data, "server.key", &certificates.key)?;
+            write(data, "pg_hba.conf", "hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        });
+        Ok((server.await?, certificates.authority))
+    }
+
+    async fn prepared(
+        settings: &[&str],
+        prepare: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         let settings: Vec<_> = settings.iter().map(|it| (*it).to_owned()).collect();
-        let (keeper, _) = Keeper::prepare("postgres", &settings).await?;
+        let (keeper, folders) = Keeper::prepare("postgres", &settings).await?;
+        let folder = folders.into_iter().next().context("no folder")?;
+        prepare(&folder.join("data"))?;
         let started = keeper.start(0).await?;
-        Ok(Self { keeper, port: started.port, url: started.url })
+        Ok(Self { keeper, folder, port: started.port, url: started.url })
+    }
+
+    /// Where its files are, as this machine sees them.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// URL of the empty database `postgres`, as superuser.
@@ -61,4 +97,13 @@ impl PostgresServer {
     pub async fn resume(&self) -> anyhow::Result<()> {
         self.keeper.resume(0).await
     }
+}
+
+/// Writes a file that belongs to whoever the folder belongs to, and that nobody else can read.
+fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    let file = folder.join(name);
+    fs::write(&file, text)?;
+    fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+    let owner = fs::metadata(folder)?;
+    Ok(chown(&file, Some(owner.uid()), Some(owner.gid()))?)
 }

@@ -59,7 +59,7 @@ impl RolesArguments {
             return Ok(());
         }
 
-        let schema = Schema::connect(settings.database_url.expose_secret()).await?;
+        let schema = Schema::connect(settings.url().expose_secret()).await?;
         let made = schema.make_roles(&roles).await;
         schema.close().await?;
         made?;

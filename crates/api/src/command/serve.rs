@@ -57,6 +57,7 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         tracing::info!("Stopped before the database could be opened");
         return Ok(());
     };
+    warn_of_plain_text(&store).await;
     let state = web::Data::new(State::new(store, service));
 
     let served = answer_requests(http, listener, signals, state.clone()).await;
@@ -72,7 +73,8 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
 ///
 /// An embedded file belongs to the program, which brings it up to date; a server's schema is changed only when asked.
 pub async fn open_store(settings: &DatabaseSettings) -> Result<Store, ServeError> {
-    let url = settings.database_url.expose_secret();
+    let url = settings.url();
+    let url = url.expose_secret();
     let schema = Schema::connect(url).await?;
     if url.starts_with("sqlite:") {
         for change in schema.up(None).await? {
@@ -86,6 +88,17 @@ pub async fn open_store(settings: &DatabaseSettings) -> Result<Store, ServeError
     }
     schema.close().await?;
     Ok(storage::connect(url, &settings.pool_limits(), Arc::new(SystemClock)).await?)
+}
+
+/// Says so when what goes to the database and comes from it can be read on the way.
+async fn warn_of_plain_text(store: &Store) {
+    // Whoever cannot be asked now is not known to be at fault.
+    if let Ok(true) = store.is_readable_on_the_way().await {
+        tracing::warn!(
+            "The connections to the database leave this machine and are not encrypted; GROOVEBASE_DATABASE_TLS and \
+             GROOVEBASE_DATABASE_CA_FILE say how they should be"
+        );
+    }
 }
 
 /// Opens the store and listens. While that takes longer than a moment, a waiting room answers. Returns nothing when

@@ -260,6 +260,9 @@ impl Choices<'_> {
             let reason = "it must begin with sqlite:// or postgres://";
             return Err(self.invalid("database_url", reason));
         }
+        if let Some((id, reason)) = database.tls_trouble(&database.database_url) {
+            return Err(self.invalid(id, &reason));
+        }
         if let Some(redis) = settings.redis.without_certificates()
             && let Err(error) = Redis::open(&redis)
         {
