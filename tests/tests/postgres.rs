@@ -38,6 +38,9 @@ mod followers;
 #[path = "postgres/outages.rs"]
 mod outages;
 
+#[path = "postgres/reading.rs"]
+mod reading;
+
 #[path = "postgres/roles.rs"]
 mod roles;
 

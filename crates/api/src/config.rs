@@ -127,6 +127,13 @@ pub struct DatabaseSettings {
     /// the default.
     #[arg(long, global = true, value_name = "FILE", env = "GROOVEBASE_DATABASE_CA_FILE")]
     pub database_ca_file: Option<PathBuf>,
+    /// Where statistics and histories are read instead: `postgres://…` of the same database with a role that only reads, or of
+    /// a replica, whose answers may be behind what was recorded last.
+    #[arg(long, global = true, value_name = "URL", env = "GROOVEBASE_DATABASE_READ_URL", value_parser = secret)]
+    pub database_read_url: Option<SecretString>,
+    /// How many connections are open at most where statistics and histories are read, if that is somewhere else.
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_DATABASE_READ_POOL_MOST", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=MOST_CONNECTIONS))]
+    pub database_read_pool_most: u32,
     /// How many connections are kept open.
     #[arg(
         long,
@@ -158,6 +165,22 @@ impl DatabaseSettings {
             acquire_timeout: Duration::from_millis(self.database_acquire_timeout_ms),
             statement_timeout: Duration::from_millis(self.database_statement_timeout_ms),
         }
+    }
+}
+
+impl DatabaseSettings {
+    /// The URL of the database for reading, with what the settings say about TLS.
+    #[must_use]
+    pub fn read_url(&self) -> Option<SecretString> {
+        self.database_read_url.as_ref().map(|url| self.with_tls(url))
+    }
+
+    /// The limits of the connections to it. While it is away nobody waits for it longer than a second.
+    #[must_use]
+    pub fn read_pool_limits(&self) -> PoolLimits {
+        let limits = self.pool_limits();
+        let acquire_timeout = limits.acquire_timeout.min(Duration::from_secs(1));
+        PoolLimits { kept: 0, most: self.database_read_pool_most, acquire_timeout, ..limits }
     }
 }
 
@@ -429,6 +452,7 @@ impl Settings {
             recall_pause: self.similarity.recall_pause(),
             statistics_memory_bytes: self.history.statistics_memory_bytes,
             history_retention: self.history.history_retention.period(),
+            read_store: None,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod feed;
+mod read_database;
 mod redis;
 mod similarity;
 mod tiers;
@@ -20,7 +21,7 @@ use cache::{
 };
 use domain::Metric;
 
-use crate::{recall::RecallSamples, state::Connections};
+use crate::{reading::ReadDatabaseStatus, recall::RecallSamples, state::Connections};
 
 /// Upper bounds in seconds: from a hit in memory to a statement's time limit.
 const BOUNDS: [f64; 15] = [
@@ -29,8 +30,8 @@ const BOUNDS: [f64; 15] = [
 ];
 
 use self::{
-    accounts::AccountMetrics, feed::FeedMetrics, redis::RedisMetrics,
-    similarity::SimilarityMetrics, tiers::TierMetrics,
+    accounts::AccountMetrics, feed::FeedMetrics, read_database::ReadDatabaseMetrics,
+    redis::RedisMetrics, similarity::SimilarityMetrics, tiers::TierMetrics,
 };
 
 pub use self::redis::RedisCounted;
@@ -45,6 +46,7 @@ pub struct Metrics {
     feed: FeedMetrics,
     similarity: SimilarityMetrics,
     accounts: AccountMetrics,
+    read_database: ReadDatabaseMetrics,
     redis: RedisMetrics,
 }
 
@@ -65,6 +67,8 @@ pub struct Counted<'a> {
     pub folding: RollupKeeperStatus,
     /// What statistics keep, and what that was good for.
     pub statistics: StatisticsStatus,
+    /// How the database for reading does; `None` without one.
+    pub read_database: Option<ReadDatabaseStatus>,
     /// How Redis is, and what was asked of it; `None` without one.
     pub redis: Option<RedisCounted>,
 }
@@ -107,12 +111,24 @@ impl Metrics {
 
     /// Everything counted so far, here and by others.
     pub fn text(&self, counted: Counted<'_>) -> Result<String, fmt::Error> {
-        let Counted { connections, tiers, feed, similarity, recall, folding, statistics, redis } =
-            counted;
+        let Counted {
+            connections,
+            tiers,
+            feed,
+            similarity,
+            recall,
+            folding,
+            statistics,
+            read_database,
+            redis,
+        } = counted;
         self.tiers.take(tiers);
         self.similarity.take(&similarity, feed.applied, recall);
         self.feed.take(feed);
         self.accounts.take(folding, statistics);
+        if let Some(status) = read_database {
+            self.read_database.take(status);
+        }
         if let Some(counted) = redis {
             self.redis.take(&counted);
         }
@@ -149,6 +165,7 @@ impl Default for Metrics {
         let feed = FeedMetrics::registered(&mut registry);
         let similarity = SimilarityMetrics::registered(&mut registry);
         let accounts = AccountMetrics::registered(&mut registry);
+        let read_database = ReadDatabaseMetrics::registered(&mut registry);
         let redis = RedisMetrics::registered(&mut registry);
         Self {
             registry,
@@ -159,6 +176,7 @@ impl Default for Metrics {
             feed,
             similarity,
             accounts,
+            read_database,
             redis,
         }
     }
@@ -250,6 +268,12 @@ mod tests {
                 failing_for: Some(Duration::from_millis(1_500)),
             },
             statistics: StatisticsStatus { spans: 13, bytes: 14, hits: 15, misses: 16, resets: 17 },
+            read_database: Some(ReadDatabaseStatus {
+                connections: Connections { active: 3, idle: 4, most: 10 },
+                answered: 18,
+                fallbacks: 19,
+                resting: true,
+            }),
             redis: Some(RedisCounted {
                 health: RedisHealth::Up,
                 statistics: RedisStatistics::default(),

@@ -11,9 +11,9 @@ use std::{
 };
 
 use cache::{
-    Bounds, CachedArtists, CachedSimilarArtists, CachedStyleProfiles, Feed, FeedStatus,
-    GenerationStatistics, Redis, RedisStyleProfiles, RollupKeeper, RollupKeeperStatus,
-    SharedProfiles, SimilaritySettings, SimilarityStatus, Warming, WarmingSettings,
+    Bounds, CachedArtists, CachedSimilarArtists, CachedStyleProfiles, Feed, FeedStatus, Redis,
+    RedisStyleProfiles, RollupKeeper, RollupKeeperStatus, SharedProfiles, SimilaritySettings,
+    SimilarityStatus, Warming, WarmingSettings,
 };
 use domain::{ArtistName, Artists, Generations, RepositoryError, ResearchSources, Timestamp};
 use storage::{Backend, PoolUse, Store};
@@ -21,6 +21,7 @@ use storage::{Backend, PoolUse, Store};
 use crate::{
     metrics::{Counted, Metrics, RedisCounted},
     problem::{Code, Problem},
+    reading::Reading,
     recall::RecallSampler,
     retention::HistoryKeeper,
     routes::style_profiles::ReadyProfile,
@@ -64,6 +65,8 @@ pub struct StateSettings {
     pub statistics_memory_bytes: u64,
     /// How long generations are kept; without this for ever.
     pub history_retention: Option<Duration>,
+    /// Where statistics and histories are read; without this, where everything is written.
+    pub read_store: Option<Store>,
 }
 
 impl StateSettings {
@@ -106,6 +109,7 @@ impl Default for StateSettings {
             recall_pause: None,
             statistics_memory_bytes: Self::DEFAULT_STATISTICS_MEMORY_BYTES,
             history_retention: None,
+            read_store: None,
         }
     }
 }
@@ -125,8 +129,8 @@ pub struct State {
     pub similar_artists: CachedSimilarArtists,
     /// The generations.
     pub generations: Arc<dyn Generations>,
-    /// What the generations took together.
-    pub statistics: GenerationStatistics,
+    /// Statistics and histories.
+    pub reading: Reading,
     rollups: RollupKeeper,
     history: HistoryKeeper,
     feed: Feed,
@@ -157,6 +161,7 @@ impl State {
             recall_pause,
             statistics_memory_bytes,
             history_retention,
+            read_store,
         } = settings;
         let feed = Feed::start(store.changes(), bounds);
         let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
@@ -183,10 +188,7 @@ impl State {
                 .map(|pause| sampler(&similar_artists, &store, feed.clone(), pause)),
             similar_artists,
             generations: store.generations(),
-            statistics: GenerationStatistics::new(
-                store.generation_rollups(),
-                statistics_memory_bytes,
-            ),
+            reading: Reading::new(&store, read_store, statistics_memory_bytes),
             rollups: RollupKeeper::start(store.generation_rollups(), store.recordings()),
             history: HistoryKeeper::start(store.clone(), history_retention),
             feed,
@@ -232,7 +234,8 @@ impl State {
             similarity: self.similarity_status(),
             recall: self.recall.as_ref().map(RecallSampler::samples).unwrap_or_default(),
             folding: self.folding_status(),
-            statistics: self.statistics.status(),
+            statistics: self.reading.sums(),
+            read_database: self.reading.status(),
             redis: self.redis.as_ref().map(|tier| RedisCounted {
                 health: tier.redis().health(),
                 statistics: tier.redis().statistics(),
@@ -307,6 +310,7 @@ impl State {
         if let Some(redis) = self.redis() {
             redis.close();
         }
+        self.reading.close().await;
         self.store.close().await;
     }
 

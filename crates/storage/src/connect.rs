@@ -63,6 +63,29 @@ pub async fn connect(
     Ok(Store::new(database, backend, limits, clock))
 }
 
+/// Opens a store without connecting to it before somebody asks it something. On a server it may be away until then, and
+/// whenever it is asked; an SQLite file is opened at once.
+pub async fn connect_later(
+    url: &str,
+    limits: &PoolLimits,
+    clock: Arc<dyn Clock>,
+) -> Result<Store, ConnectError> {
+    let backend = Backend::of(url)?;
+    let database = match backend {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => {
+            let mut options = postgres_options(url, limits)?;
+            options.connect_lazy(true);
+            open(options).await?
+        }
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => sqlite(url, limits).await?,
+        #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+        _ => return Err(ConnectError::BackendNotBuilt),
+    };
+    Ok(Store::new(database, backend, limits, clock))
+}
+
 /// Why a store cannot be opened. No variant shows the URL, which may hold a password.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -140,6 +163,14 @@ async fn postgres(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, 
         Err(elapsed) => return Err(ConnectError::Away(Arc::new(elapsed))),
     }
 
+    open(postgres_options(url, limits)?).await
+}
+
+#[cfg(feature = "postgres")]
+fn postgres_options(url: &str, limits: &PoolLimits) -> Result<ConnectOptions, ConnectError> {
+    use sea_orm::sqlx::postgres::PgConnectOptions;
+
+    url.parse::<PgConnectOptions>().map_err(|error| ConnectError::MalformedUrl(Arc::new(error)))?;
     // The ORM knows one spelling of the scheme.
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
     let mut options = options(&format!("postgres:{rest}"), limits);
@@ -148,7 +179,7 @@ async fn postgres(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, 
         .set_application_name("groovebase")
         // No statement here runs so long that compiling it first would pay, whatever the planner expects.
         .map_sqlx_postgres_opts(|server| server.options([("jit", "off")]));
-    open(options).await
+    Ok(options)
 }
 
 /// Opens a connection beside the pool, for work that may take as long as it takes.

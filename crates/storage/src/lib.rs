@@ -18,7 +18,7 @@ mod suggestions;
 #[cfg(feature = "postgres")]
 mod vector_index;
 
-pub use connect::{ConnectError, PoolLimits, connect};
+pub use connect::{ConnectError, PoolLimits, connect, connect_later};
 pub use rollups::{Accounts, Difference, Drift, Retired};
 pub use store::{Backend, PoolUse, Store};
 #[cfg(feature = "postgres")]

@@ -4,9 +4,11 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 use anyhow::Context;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, Statement};
 
 use super::{certificates::Certificates, keeper::Keeper};
 
@@ -54,10 +56,45 @@ impl PostgresServer {
         Ok(Self { keeper, folder, port: started.port, url: started.url })
     }
 
-    /// Where its files are, as this machine sees them.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Makes a replica, which follows this server and lets everybody in who names a role.
+    pub async fn replica(&self) -> anyhow::Result<Self> {
+        let (keeper, folders) = Keeper::prepare("postgres", &[]).await?;
+        let folder = folders.into_iter().next().context("no folder")?;
+        let (from, to) = (self.folder.join("data"), folder.join("data"));
+        let label = self.back_up(&from, &to).await?;
+        write(&to, "backup_label", &label)?;
+        write(&to, "standby.signal", "")?;
+        write(&to, "pg_hba.conf", "host all all 127.0.0.1/32 trust\n")?;
+        let follow = format!("primary_conninfo = '{}'\n", self.url.replace('\'', "''"));
+        write(&to, "postgresql.auto.conf", &follow)?;
+        let started = keeper.start(0).await?;
+        Ok(Self { keeper, folder, port: started.port, url: started.url })
+    }
+
+    /// Copies the files of the running server, and returns what a server that begins with the copy has to know.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the backup is one session from its begin to its end"
+    )]
+    async fn back_up(&self, from: &Path, to: &Path) -> anyhow::Result<String> {
+        let mut options = ConnectOptions::new(&self.url);
+        options.max_connections(1).sqlx_logging(false);
+        let session = Database::connect(options).await?;
+        session.execute_unprepared("SELECT pg_backup_start('replica', true)").await?;
+        fs::remove_dir_all(to)?;
+        // What is removed meanwhile is in the log that is written meanwhile.
+        Command::new("cp").arg("-a").args([from, to]).stderr(Stdio::null()).status()?;
+        for file in ["postmaster.pid", "postmaster.opts"] {
+            fs::remove_file(to.join(file))?;
+        }
+        let stop = Statement::from_string(
+            session.get_database_backend(),
+            "SELECT labelfile FROM pg_backup_stop(false)",
+        );
+        let row = session.query_one_raw(stop).await?.context("no label")?;
+        let label = row.try_get_by_index(0)?;
+        session.close().await?;
+        Ok(label)
     }
 
     /// URL of the empty database `postgres`, as superuser.

@@ -50,14 +50,15 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         history: _,
         log: _,
     } = settings;
-    let service = settings.service()?;
+    let mut service = settings.service()?;
+    service.read_store = open_read_store(database).await?;
     // Before anything is promised: a signal must not find nobody listening.
     let mut signals = interrupts().map_err(ServeError::Signals)?;
     let Some((store, listener)) = open(http.listen, database, &mut signals).await? else {
         tracing::info!("Stopped before the database could be opened");
         return Ok(());
     };
-    warn_of_plain_text(&store).await;
+    warn_of_plain_text(&store, service.read_store.as_ref()).await;
     let state = web::Data::new(State::new(store, service));
 
     let served = answer_requests(http, listener, signals, state.clone()).await;
@@ -91,9 +92,13 @@ pub async fn open_store(settings: &DatabaseSettings) -> Result<Store, ServeError
 }
 
 /// Says so when what goes to the database and comes from it can be read on the way.
-async fn warn_of_plain_text(store: &Store) {
+async fn warn_of_plain_text(store: &Store, read_store: Option<&Store>) {
     // Whoever cannot be asked now is not known to be at fault.
-    if let Ok(true) = store.is_readable_on_the_way().await {
+    let mut is_readable = matches!(store.is_readable_on_the_way().await, Ok(true));
+    if let Some(store) = read_store {
+        is_readable |= matches!(store.is_readable_on_the_way().await, Ok(true));
+    }
+    if is_readable {
         tracing::warn!(
             "The connections to the database leave this machine and are not encrypted; GROOVEBASE_DATABASE_TLS and \
              GROOVEBASE_DATABASE_CA_FILE say how they should be"
@@ -138,6 +143,14 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
+}
+
+/// Opens the store for reading, if there is to be one. Whether it is there is not asked: the service does without it.
+async fn open_read_store(settings: &DatabaseSettings) -> Result<Option<Store>, ServeError> {
+    let Some(url) = settings.read_url() else { return Ok(None) };
+    let limits = settings.read_pool_limits();
+    let clock = Arc::new(SystemClock);
+    Ok(Some(storage::connect_later(url.expose_secret(), &limits, clock).await?))
 }
 
 async fn answer_requests(

@@ -260,6 +260,21 @@ impl Choices<'_> {
             let reason = "it must begin with sqlite:// or postgres://";
             return Err(self.invalid("database_url", reason));
         }
+        if let Some(read) = &database.database_read_url {
+            let both = [&database.database_url, read]
+                .map(|url| has_scheme(url.expose_secret(), &["postgres", "postgresql"]));
+            let reason = match both {
+                [_, false] => Some("it must begin with postgres://"),
+                [false, true] => Some("an SQLite file is read where it is written"),
+                [true, true] => None,
+            };
+            if let Some(reason) = reason {
+                return Err(self.invalid("database_read_url", reason));
+            }
+            if let Some((id, reason)) = database.tls_trouble(read) {
+                return Err(self.invalid(id, &reason));
+            }
+        }
         if let Some((id, reason)) = database.tls_trouble(&database.database_url) {
             return Err(self.invalid(id, &reason));
         }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     parameters::{FromParameters, Parameters},
     problem::Problem,
+    reading::Answered,
     state::State,
 };
 
@@ -75,10 +76,11 @@ impl StatisticsView {
     pub(super) async fn find(
         state: &State,
         parameters: StatisticsParameters,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Answered<Self>, Problem> {
         let StatisticsParameters { period, which } = parameters;
         let exact = which.exact;
-        let parts = which.sum_up(state, vec![period.range()], false).await?;
+        let Answered { value: parts, from } =
+            which.sum_up(state, vec![period.range()], false).await?;
         let cached_artists = state.cached_artists().await?;
 
         let figures = Figures::of(parts.iter().flatten());
@@ -87,13 +89,14 @@ impl StatisticsView {
             *provider_usage.entry(part.kind.provider.to_string()).or_default() +=
                 part.sums.generations;
         }
-        Ok(Self {
+        let view = Self {
             from: period.from.map(|time| time.to_string()),
             to: period.to.map(|time| time.to_string()),
             figures: FiguresView::from(&figures),
             provider_usage,
             cached_artists,
             percentiles: PercentilesView::of(exact, [&figures]),
-        })
+        };
+        Ok(Answered { value: view, from })
     }
 }

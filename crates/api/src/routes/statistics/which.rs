@@ -8,6 +8,7 @@ use super::known;
 use crate::{
     parameters::Parameters,
     problem::{Code, Problem},
+    reading::Answered,
     state::State,
     violation::Violation,
 };
@@ -46,7 +47,7 @@ impl Which {
         state: &State,
         ranges: Vec<TimeRange>,
         by_artist: bool,
-    ) -> Result<Vec<Vec<EntrySums>>, Problem> {
+    ) -> Result<Answered<Vec<Vec<EntrySums>>>, Problem> {
         let Self { artist, provider, model, exact } = self;
         let artist = match artist {
             None => None,
@@ -57,7 +58,7 @@ impl Which {
         };
         let question =
             StatisticsQuestion { ranges, artist, provider, model, by_artist, exact_times: exact };
-        Ok(state.statistics.answer(&question).await?)
+        Ok(state.reading.statistics(&question).await?)
     }
 }
 
