@@ -3,6 +3,7 @@
 pub mod artists;
 pub mod bulk_load;
 pub mod changes;
+pub mod clocks;
 pub mod commands;
 pub mod faults;
 pub mod generations;
@@ -26,6 +27,9 @@ macro_rules! contracts {
                 every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand, a_name_that_is_none_hides_no_other,
                 never_uses_a_version_twice, commit_order_is_version_order, a_removal_tells_its_version,
                 a_follower_tells_the_same, a_follower_hears_of_every_commit, hints_that_nobody_waited_for_lose_nothing,
+            }
+            clocks: {
+                jumps_move_nothing_back, jumps_leave_no_gap_in_a_history, a_clock_that_is_ahead_is_not_believed,
             }
             research_sources: { adds_and_pages, refuses_a_removed_artist, }
             style_vectors: {

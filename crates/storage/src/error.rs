@@ -33,6 +33,20 @@ impl Failure {
         matches!(self, Self::Database(error) if matches!(nature(error), Nature::ConnectionLost | Nature::Deadlock))
     }
 
+    /// Whether no connection was to be had in time.
+    pub(crate) fn is_without_connection(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => true,
+            DbErr::Conn(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+                matches!(error.as_ref(), SqlxError::PoolTimedOut)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a key is taken.
     pub(crate) fn is_taken(&self) -> bool {
         matches!(self, Self::Database(error) if nature(error) == Nature::Conflict)

@@ -1,5 +1,6 @@
 //! An open store: its connections, its writers, its clock.
 
+mod outage;
 mod versioned_transaction;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -16,9 +17,10 @@ use sea_orm::{
 };
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, SemaphorePermit, watch},
+    sync::{Semaphore, watch},
 };
 
+use outage::{Outage, Turn};
 pub(crate) use versioned_transaction::VersionedTransaction;
 
 #[cfg(feature = "postgres")]
@@ -69,6 +71,7 @@ struct Shared {
     backend: Backend,
     limits: PoolLimits,
     writers: Semaphore,
+    outage: Outage,
     commits: watch::Sender<()>,
     recordings: watch::Sender<()>,
     group_commit: GroupCommit,
@@ -98,6 +101,7 @@ impl Store {
                 backend,
                 limits: limits.clone(),
                 writers: Semaphore::new(writers),
+                outage: Outage::new(),
                 commits: watch::Sender::new(()),
                 recordings: watch::Sender::new(()),
                 group_commit: GroupCommit::default(),
@@ -142,6 +146,27 @@ impl Store {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    /// The time by the earlier of two clocks, this machine's and the server's: for what cannot be undone and must not be
+    /// done too early.
+    pub async fn earlier_now(&self) -> Result<Timestamp, RepositoryError> {
+        let here = self.now();
+        let there = match self.backend() {
+            Backend::Postgres => self.retry(|| self.server_time()).await?,
+            Backend::Sqlite => here,
+        };
+        Ok(here.min(there))
+    }
+
+    async fn server_time(&self) -> Result<Timestamp, Failure> {
+        let statement = Statement::from_string(
+            self.database().get_database_backend(),
+            "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+        );
+        let row = self.database().query_one_raw(statement).await?;
+        let micros = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(i64::MIN);
+        Timestamp::from_unix_micros(micros).map_err(Failure::corrupt)
     }
 
     /// How the connections are used at this moment.
@@ -291,12 +316,12 @@ impl Store {
         &self.shared.partitions
     }
 
-    /// Waits for the right to write. Hold the permit until the transaction has ended.
-    pub(crate) async fn writer(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        tokio::time::timeout(self.shared.limits.statement_timeout, self.shared.writers.acquire())
+    /// Waits for the right to write.
+    pub(crate) async fn writer(&self) -> Result<Turn<'_>, Failure> {
+        let Shared { outage, writers, limits, .. } = self.shared.as_ref();
+        tokio::time::timeout(limits.statement_timeout, outage.enter(writers))
             .await
             .map_err(Failure::unavailable)?
-            .map_err(Failure::unavailable)
     }
 
     /// Begins a transaction that writes what has no version.
@@ -306,7 +331,11 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.database().begin_with_options(options).await?)
+        let began = self.database().begin_with_options(options).await.map_err(Failure::from);
+        if self.backend() == Backend::Postgres {
+            self.shared.outage.note(began.as_ref().map(|_| ()));
+        }
+        began
     }
 
     /// Begins a transaction that reads the account, all of it as of one moment.
