@@ -121,7 +121,7 @@ impl Roles {
         for Role { name, verifier } in [owner, application, readonly] {
             if let Some(verifier) = verifier {
                 let (name, verifier) = (quoted(name), literal(verifier));
-                sql.push_str(&format!("ALTER ROLE {name} PASSWORD {verifier};\n"));
+                sql += &["ALTER ROLE ", &name, " PASSWORD ", &verifier, ";\n"].concat();
             }
         }
         sql

@@ -205,6 +205,11 @@ mod tests {
 
     use super::*;
 
+    fn read_database() -> ReadDatabaseStatus {
+        let connections = Connections { active: 3, idle: 4, most: 10 };
+        ReadDatabaseStatus { connections, answered: 18, fallbacks: 19, resting: true }
+    }
+
     #[test]
     fn counts_by_route_method_and_status() {
         let metrics = Metrics::default();
@@ -268,12 +273,7 @@ mod tests {
                 failing_for: Some(Duration::from_millis(1_500)),
             },
             statistics: StatisticsStatus { spans: 13, bytes: 14, hits: 15, misses: 16, resets: 17 },
-            read_database: Some(ReadDatabaseStatus {
-                connections: Connections { active: 3, idle: 4, most: 10 },
-                answered: 18,
-                fallbacks: 19,
-                resting: true,
-            }),
+            read_database: Some(read_database()),
             redis: Some(RedisCounted {
                 health: RedisHealth::Up,
                 statistics: RedisStatistics::default(),
@@ -308,6 +308,7 @@ mod tests {
             r#"groovebase_statistics_span_reads_total{source="memory"} 15"#,
             r#"groovebase_statistics_span_reads_total{source="database"} 16"#,
             "groovebase_statistics_resets_total 17",
+            "groovebase_read_database_fallbacks_total 19",
             "groovebase_redis_up 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

@@ -46,18 +46,12 @@ async fn ensure_told(service: &Service, from: &str, count: u64) -> anyhow::Resul
     }
     ensure!(stats.at("/total_generations")? == count, "{count}: {stats:?}");
     ensure!(stats.at("/provider_usage/openai")? == count, "{count}: {stats:?}");
-    ensure!(
-        series.json()?["series"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|bucket| bucket["total_generations"].as_u64())
-            .sum::<u64>()
-            == count,
-        "{count}: {series:?}"
-    );
+    let buckets = series.at("/series")?;
+    let counts = buckets.as_array().into_iter().flatten();
+    let counts = counts.filter_map(|bucket| bucket.get("total_generations")?.as_u64());
+    ensure!(counts.sum::<u64>() == count, "{count}: {series:?}");
     ensure!(history.at("/total_generations")? == count, "{count}: {history:?}");
-    let listed = history.json()?["history"].as_array().map_or(0, Vec::len);
+    let listed = history.at("/history")?.as_array().map_or(0, Vec::len);
     ensure!(u64::try_from(listed)? == count, "{count}: {history:?}");
     Ok(())
 }
