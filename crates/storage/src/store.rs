@@ -416,16 +416,13 @@ impl Store {
             .with_min_delay(Duration::from_millis(50))
             .with_factor(3.0)
             .with_max_times(3);
-        let answer = work
-            .retry(backoff)
+        work.retry(backoff)
             .when(Failure::may_pass)
             .notify(|failure, pause| {
                 tracing::warn!(error = %failure, pause_ms = pause.as_millis(), "Database connection failed, trying again");
             })
             .await
-            .map_err(RepositoryError::from)?;
-        self.note_answer();
-        Ok(answer)
+            .map_err(RepositoryError::from)
     }
 
     /// Notes that the server answers: writers need not find it out one after the other.
