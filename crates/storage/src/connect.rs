@@ -6,13 +6,15 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use domain::Clock;
 #[cfg(feature = "postgres")]
+use sea_orm::SqlxError;
+#[cfg(feature = "postgres")]
 use sea_orm::sqlx::PgConnection;
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, SqlxError};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
 #[cfg(feature = "postgres")]
 use crate::error::Failure;
 use crate::{
-    error::{connecting_may_pass, pooling_may_pass},
+    error::pooling_may_pass,
     store::{Backend, Store},
 };
 
@@ -108,8 +110,9 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    #[cfg(feature = "postgres")]
     fn of_driver(error: SqlxError) -> Self {
-        let may_pass = connecting_may_pass(&error);
+        let may_pass = crate::error::connecting_may_pass(&error);
         Self::of(may_pass, Arc::new(error))
     }
 

@@ -426,6 +426,7 @@ impl Store {
     }
 
     /// Notes that the server answers: writers need not find it out one after the other.
+    #[cfg(feature = "postgres")]
     pub(crate) fn note_answer(&self) {
         self.shared.outage.note(Ok(()));
     }
