@@ -1,8 +1,11 @@
 //! How schema work fails, and the only reading of a driver's error.
 
-use std::{borrow::Cow, error::Error, sync::Arc};
+use std::{borrow::Cow, error::Error, io, sync::Arc};
 
-use sea_orm_migration::{DbErr, sea_orm::RuntimeErr};
+use sea_orm_migration::{
+    DbErr,
+    sea_orm::{RuntimeErr, sqlx},
+};
 
 /// Why the schema could not be read or changed. Whatever failed, nothing was changed.
 ///
@@ -16,6 +19,9 @@ pub enum MigrationError {
     /// The database cannot be reached, does not exist or refuses the role, or the URL is malformed.
     #[error("cannot connect to the database")]
     Connect(#[source] Arc<dyn Error + Send + Sync>),
+    /// The server is away, starting or has no connection left, or the connection broke; trying again may help.
+    #[error("the database cannot be reached")]
+    Away(#[source] Arc<dyn Error + Send + Sync>),
     /// The server has no pgvector to make the extension from.
     #[error(
         "pgvector is not installed on the server; on Debian and Ubuntu it is the package \
@@ -52,6 +58,9 @@ pub enum MigrationError {
     /// The role may not read or change what it has to.
     #[error("this role lacks a privilege that schema work needs")]
     NotPermitted(#[source] Arc<dyn Error + Send + Sync>),
+    /// The database is an SQLite file.
+    #[error("SQLite has no roles: whoever may write to the file may do everything")]
+    NoRoles,
     /// No schema on the search path exists.
     #[error("no schema on the search path exists")]
     NoSchema,
@@ -95,8 +104,43 @@ pub(crate) fn code(error: &DbErr) -> Option<String> {
     error.as_database_error()?.code().map(Cow::into_owned)
 }
 
+/// Whether whoever could not connect, or lost the connection, may be let in later without anybody changing anything.
+pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        // A handshake that failed is invalid data.
+        sqlx::Error::Io(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::PermissionDenied
+        ),
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            // SQLite's codes are shorter. connection_exception, insufficient_resources; admin_shutdown, crash_shutdown,
+            // cannot_connect_now.
+            code.len() == 5
+                && (code.starts_with("08")
+                    || code.starts_with("53")
+                    || matches!(&*code, "57P01" | "57P02" | "57P03"))
+        }),
+        _ => false,
+    }
+}
+
+fn is_away(error: &DbErr) -> bool {
+    match error {
+        DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error) => {
+            matches!(error, RuntimeErr::SqlxError(error) if may_pass(error))
+        }
+        _ => false,
+    }
+}
+
 impl From<DbErr> for MigrationError {
     fn from(error: DbErr) -> Self {
+        if is_away(&error) {
+            return Self::Away(Arc::new(error));
+        }
         match code(&error).as_deref() {
             Some(INSUFFICIENT_PRIVILEGE) => Self::NotPermitted(Arc::new(error)),
             Some(INVALID_SCHEMA_NAME) => Self::NoSchema,

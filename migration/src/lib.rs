@@ -8,6 +8,7 @@ mod column;
 mod error;
 mod extension;
 mod migrator;
+mod roles;
 mod schema;
 
 mod m20261121_000001_create_vector_extension;
@@ -24,4 +25,5 @@ mod m20261121_000011_create_audit_log;
 mod m20261121_000012_index_months_of_artists;
 
 pub use error::MigrationError;
+pub use roles::{InvalidRole, Role, Roles};
 pub use schema::{Consent, MigrationStatus, Schema, Steps};

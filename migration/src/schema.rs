@@ -24,6 +24,7 @@ use crate::{
     error::{INSUFFICIENT_PRIVILEGE, NOT_INSTALLED, UNDEFINED_OBJECT, code},
     extension::{self, Extension},
     migrator::{self, Migrator},
+    roles::{self, Roles},
 };
 
 /// The advisory lock that schema work in one PostgreSQL database takes turns with. One for all of
@@ -167,6 +168,19 @@ impl Schema {
         Ok(applied)
     }
 
+    /// Makes the roles of an installation, or brings them and their rights up to date. The
+    /// connection must be an administrator's.
+    ///
+    /// The tables of the database, if there are any, become the owner's.
+    pub async fn make_roles(&self, roles: &Roles) -> Result<(), MigrationError> {
+        if self.connection.get_database_backend() != DbBackend::Postgres {
+            return Err(MigrationError::NoRoles);
+        }
+        let transaction = self.begin().await?;
+        roles::make(&transaction, roles).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Begins a transaction that no other schema work can overlap.
     async fn begin(&self) -> Result<DatabaseTransaction, MigrationError> {
         if self.connection.get_database_backend() == DbBackend::Postgres {
@@ -215,6 +229,9 @@ async fn up(
             return Err(explain(transaction, &name, error).await);
         }
         applied.push(name);
+    }
+    if !applied.is_empty() && transaction.get_database_backend() == DbBackend::Postgres {
+        roles::restrict(transaction).await?;
     }
     Ok(applied)
 }

@@ -5,6 +5,7 @@ pub mod artists;
 pub mod audit;
 pub mod bulk_load;
 pub mod changes;
+pub mod clocks;
 pub mod commands;
 pub mod faults;
 pub mod generations;
@@ -17,11 +18,12 @@ pub mod style_profiles;
 pub mod style_vectors;
 
 /// Makes one test of each promise of each contract, on the stores of one fixture; with `repositories` only of those
-/// contracts whose repositories something may stand in front of.
+/// contracts whose repositories something may stand in front of, and with `service` only of what is promised over HTTP.
 #[macro_export]
 macro_rules! contracts {
     ($fixture:ty) => {
         $crate::contracts! { $fixture, repositories }
+        $crate::contracts! { $fixture, service }
         $crate::contracts! { $fixture;
             changes: {
                 every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand, a_name_that_is_none_hides_no_other,
@@ -37,6 +39,9 @@ macro_rules! contracts {
                 every_write_leaves_a_record, what_changes_nothing_leaves_none, a_write_that_fails_late_leaves_none,
                 recording_leaves_one_record_a_request, an_import_leaves_one_record_a_batch, keys_leave_records,
                 pages_of_what_is_asked_for, nothing_in_it_is_changed_or_removed,
+            }
+            clocks: {
+                jumps_move_nothing_back, jumps_leave_no_gap_in_a_history, a_clock_that_is_ahead_is_not_believed,
             }
             research_sources: { adds_and_pages, refuses_a_removed_artist, }
             style_vectors: {
@@ -75,6 +80,8 @@ macro_rules! contracts {
                 a_range_of_time_can_be_exported, a_synthetic_history_can_be_loaded,
             }
         }
+    };
+    ($fixture:ty, service) => {
         $crate::contracts! { $fixture, http;
             artists: {
                 makes_an_artist_once, finds_by_any_spelling_and_suggests, lists_page_by_page, lists_what_is_asked_for,

@@ -1,5 +1,6 @@
 //! Real stores, each test's own.
 
+mod as_application;
 mod cached;
 mod postgres;
 mod sqlite;
@@ -11,6 +12,7 @@ use migration::Schema;
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use storage::{PoolLimits, Store};
 
+pub use as_application::{AsApplication, RoleUrls};
 pub use cached::Cached;
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
@@ -22,6 +24,11 @@ pub trait Fixture: Sized + Send + Sync {
 
     /// Where the database is.
     fn url(&self) -> &str;
+
+    /// Where it is for whoever may do everything.
+    fn administrator(&self) -> &str {
+        self.url()
+    }
 
     /// The open store.
     fn store(&self) -> &Store;

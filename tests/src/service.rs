@@ -26,6 +26,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub struct Service {
     client: Client,
     url: String,
+    administrator: String,
     store: Store,
     state: web::Data<State>,
     server: ServerHandle,
@@ -34,7 +35,8 @@ pub struct Service {
 impl Service {
     /// Starts the service on the fixture's database, as another process would.
     pub async fn start(fixture: &impl Fixture) -> anyhow::Result<Self> {
-        Self::start_at(fixture.url(), StateSettings::default()).await
+        let started = Self::start_at(fixture.url(), StateSettings::default()).await?;
+        Ok(Self { administrator: fixture.administrator().to_owned(), ..started })
     }
 
     /// Starts one more on the same database: another instance, with a store and caches of its own.
@@ -55,7 +57,8 @@ impl Service {
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);
-        Ok(Self { client: Client::of(address), url: url.to_owned(), store, state, server: handle })
+        let (url, administrator) = (url.to_owned(), url.to_owned());
+        Ok(Self { client: Client::of(address), url, administrator, store, state, server: handle })
     }
 
     /// A client of it, for requests that may never be answered.
@@ -78,7 +81,7 @@ impl Service {
 
     /// Runs plain SQL in the service's database, as a person at a prompt would.
     pub async fn by_hand(&self, sql: &str) -> anyhow::Result<()> {
-        fixture::by_hand(&self.url, sql).await
+        fixture::by_hand(&self.administrator, sql).await
     }
 
     /// Stops the service.

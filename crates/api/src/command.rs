@@ -9,6 +9,7 @@ mod interrupt;
 pub mod keys;
 mod kind;
 pub mod migrate;
+pub mod roles;
 pub mod serve;
 pub mod stats;
 mod terminal;
@@ -28,6 +29,13 @@ pub enum Command {
     /// Bring the schema of the database up to date, or show or revert what was done.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
+    /// Make the PostgreSQL roles with the least rights: for the owner of the tables, the application, and whoever only
+    /// reads.
+    ///
+    /// Connects with the database URL of the settings, which must be an administrator's, and can be run again: after an
+    /// update, or to change a password. What there is in the schema already becomes the owner's. Passwords reach the server
+    /// in the form in which it keeps them, from which nobody learns them.
+    Roles(roles::RolesArguments),
     /// Load artists with their profiles and sources, or generations, from JSON lines.
     ///
     /// With `--kind profiles` each line is an object with `artist`, the members of a profile as the HTTP interface takes them, and `sources`; a
@@ -93,6 +101,7 @@ impl Command {
             // Its output is the answers; a line for each request would drown them. A key stands beside what is said of it.
             Self::Demo(_) | Self::Keys(_) => without_service(log.quiet(), &traces),
             Self::Migrate(_)
+            | Self::Roles(_)
             | Self::Import(_)
             | Self::Export(_)
             | Self::Index(_)
@@ -107,6 +116,9 @@ impl Command {
             Self::Serve => Ok(serve::serve(settings).await?),
             Self::Migrate(migrate) => {
                 Ok(migrate.run(&settings.database, &mut io::stdout()).await?)
+            }
+            Self::Roles(arguments) => {
+                Ok(arguments.run(&settings.database, &mut io::stdout()).await?)
             }
             Self::Import(arguments) => {
                 let store = serve::open_store(&settings.database).await?;
@@ -150,6 +162,9 @@ pub enum CommandError {
     /// The schema could not be read or changed.
     #[error(transparent)]
     Migrate(#[from] migrate::MigrateError),
+    /// The roles were not made.
+    #[error(transparent)]
+    Roles(#[from] roles::RolesError),
     /// A file was not, or not all, imported.
     #[error(transparent)]
     Import(#[from] import::ImportError),
@@ -185,6 +200,7 @@ impl CommandError {
             | Self::Demo(demo::DemoError::Interrupted) => 130,
             Self::Serve(_)
             | Self::Migrate(_)
+            | Self::Roles(_)
             | Self::Import(_)
             | Self::Export(_)
             | Self::Index(_)

@@ -4,6 +4,7 @@
 //! impossible value stops the start, whichever of these it came from.
 
 mod access;
+mod database_tls;
 mod error;
 mod reference;
 mod sources;
@@ -26,6 +27,7 @@ use storage::PoolLimits;
 use crate::{command::Command, state::StateSettings};
 
 pub use access::AccessSettings;
+pub use database_tls::DatabaseTls;
 pub use error::{ConfigurationError, Origin};
 pub use reference::configuration_reference;
 pub use sources::Surroundings;
@@ -137,6 +139,21 @@ pub struct DatabaseSettings {
     /// Where the data is: `sqlite://FILE`, or `postgres://USER:PASSWORD@HOST/DATABASE`.
     #[arg(long, global = true, value_name = "URL", env = "GROOVEBASE_DATABASE_URL", default_value = "sqlite://groovebase.db", value_parser = secret)]
     pub database_url: SecretString,
+    /// How connections to PostgreSQL are encrypted, and what is verified; as the URL says if not given, which is `prefer`
+    /// unless it names another `sslmode`.
+    #[arg(long, global = true, value_name = "MODE", env = "GROOVEBASE_DATABASE_TLS")]
+    pub database_tls: Option<DatabaseTls>,
+    /// A PEM file with certificates of authorities to trust besides those that browsers trust; with it, `verify-full` is
+    /// the default.
+    #[arg(long, global = true, value_name = "FILE", env = "GROOVEBASE_DATABASE_CA_FILE")]
+    pub database_ca_file: Option<PathBuf>,
+    /// Where statistics and histories are read instead: `postgres://…` of the same database with a role that only reads, or of
+    /// a replica, whose answers may be behind what was recorded last.
+    #[arg(long, global = true, value_name = "URL", env = "GROOVEBASE_DATABASE_READ_URL", value_parser = secret)]
+    pub database_read_url: Option<SecretString>,
+    /// How many connections are open at most where statistics and histories are read, if that is somewhere else.
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_DATABASE_READ_POOL_MOST", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=MOST_CONNECTIONS))]
+    pub database_read_pool_most: u32,
     /// How many connections are kept open.
     #[arg(
         long,
@@ -176,6 +193,22 @@ impl DatabaseSettings {
                 milliseconds => Some(Duration::from_millis(milliseconds)),
             },
         }
+    }
+}
+
+impl DatabaseSettings {
+    /// The URL of the database for reading, with what the settings say about TLS.
+    #[must_use]
+    pub fn read_url(&self) -> Option<SecretString> {
+        self.database_read_url.as_ref().map(|url| self.with_tls(url))
+    }
+
+    /// The limits of the connections to it. While it is away nobody waits for it longer than a second.
+    #[must_use]
+    pub fn read_pool_limits(&self) -> PoolLimits {
+        let limits = self.pool_limits();
+        let acquire_timeout = limits.acquire_timeout.min(Duration::from_secs(1));
+        PoolLimits { kept: 0, most: self.database_read_pool_most, acquire_timeout, ..limits }
     }
 }
 
@@ -449,6 +482,7 @@ impl Settings {
             history_retention: self.history.history_retention.period(),
             access: None,
             server_timing: self.http.server_timing,
+            read_store: None,
         })
     }
 }
@@ -498,7 +532,7 @@ pub enum LogFormat {
 
 /// Never fails, because a refusal would show the value; [`sources`] checks it instead.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+pub(crate) fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct OtherVersion;
 /// 413 and 415: the body is too large or no plain JSON.
 pub(crate) struct UnusableBody;
 
-/// 500 and 503: the service or its database is at fault.
+/// 500, 503 and 507: the service or its database is at fault.
 pub(crate) struct Broken;
 
 /// 404: no such key.
@@ -227,6 +227,10 @@ impl IntoResponses for Broken {
         documented([
             Problem::new(Code::InternalError, "the service failed; the log tells why"),
             Problem::new(Code::DatabaseUnavailable, unavailable),
+            Problem::new(
+                Code::InsufficientStorage,
+                "the database has no room left; nothing was written",
+            ),
         ])
     }
 }

@@ -20,6 +20,7 @@ pub mod parameters;
 pub mod path;
 pub mod problem;
 pub mod profile_body;
+pub mod reading;
 pub mod recall;
 pub mod retention;
 pub mod routes;

@@ -3,6 +3,7 @@
 mod accounts;
 mod data_layer;
 mod feed;
+mod read_database;
 mod redis;
 mod similarity;
 mod tiers;
@@ -25,7 +26,7 @@ use cache::{
 use domain::Metric;
 use storage::QueryStatistics;
 
-use crate::{recall::RecallSamples, state::Connections};
+use crate::{reading::ReadDatabaseStatus, recall::RecallSamples, state::Connections};
 
 /// Upper bounds in seconds: from a hit in memory to a statement's time limit.
 const BOUNDS: [f64; 15] = [
@@ -34,8 +35,9 @@ const BOUNDS: [f64; 15] = [
 ];
 
 use self::{
-    accounts::AccountMetrics, data_layer::DataLayerMetrics, feed::FeedMetrics, redis::RedisMetrics,
-    similarity::SimilarityMetrics, tiers::TierMetrics,
+    accounts::AccountMetrics, data_layer::DataLayerMetrics, feed::FeedMetrics,
+    read_database::ReadDatabaseMetrics, redis::RedisMetrics, similarity::SimilarityMetrics,
+    tiers::TierMetrics,
 };
 
 pub use self::redis::RedisCounted;
@@ -52,6 +54,7 @@ pub struct Metrics {
     feed: FeedMetrics,
     similarity: SimilarityMetrics,
     accounts: AccountMetrics,
+    read_database: ReadDatabaseMetrics,
     redis: RedisMetrics,
 }
 
@@ -74,6 +77,8 @@ pub struct Counted<'a> {
     pub folding: RollupKeeperStatus,
     /// What statistics keep, and what that was good for.
     pub statistics: StatisticsStatus,
+    /// How the database for reading does; `None` without one.
+    pub read_database: Option<ReadDatabaseStatus>,
     /// How Redis is, and what was asked of it; `None` without one.
     pub redis: Option<RedisCounted>,
 }
@@ -136,6 +141,7 @@ impl Metrics {
             recall,
             folding,
             statistics,
+            read_database,
             redis,
         } = counted;
         self.data_layer.take(queries, connections, tiers, redis.as_ref());
@@ -143,6 +149,9 @@ impl Metrics {
         self.similarity.take(&similarity, feed.applied, recall);
         self.feed.take(feed);
         self.accounts.take(folding, statistics);
+        if let Some(status) = read_database {
+            self.read_database.take(status);
+        }
         if let Some(counted) = redis {
             self.redis.take(&counted);
         }
@@ -183,6 +192,7 @@ impl Default for Metrics {
         let feed = FeedMetrics::registered(&mut registry);
         let similarity = SimilarityMetrics::registered(&mut registry);
         let accounts = AccountMetrics::registered(&mut registry);
+        let read_database = ReadDatabaseMetrics::registered(&mut registry);
         let redis = RedisMetrics::registered(&mut registry);
         Self {
             registry,
@@ -195,6 +205,7 @@ impl Default for Metrics {
             feed,
             similarity,
             accounts,
+            read_database,
             redis,
         }
     }
@@ -224,6 +235,11 @@ mod tests {
     use storage::{Operation, QueryDurations, QueryError, QueryErrors, Table};
 
     use super::*;
+
+    fn read_database() -> ReadDatabaseStatus {
+        let connections = Connections { active: 3, idle: 4, most: 10 };
+        ReadDatabaseStatus { connections, answered: 18, fallbacks: 19, resting: true }
+    }
 
     /// What others counted.
     fn counted<'a>(tiers: &'a [(&'static str, TierStatistics)]) -> Counted<'a> {
@@ -274,6 +290,7 @@ mod tests {
                 failing_for: Some(Duration::from_millis(1_500)),
             },
             statistics: StatisticsStatus { spans: 13, bytes: 14, hits: 15, misses: 16, resets: 17 },
+            read_database: Some(read_database()),
             redis: Some(RedisCounted {
                 health: RedisHealth::Up,
                 statistics: RedisStatistics::default(),
@@ -340,6 +357,7 @@ mod tests {
             r#"groovebase_statistics_span_reads_total{source="memory"} 15"#,
             r#"groovebase_statistics_span_reads_total{source="database"} 16"#,
             "groovebase_statistics_resets_total 17",
+            "groovebase_read_database_fallbacks_total 19",
             "groovebase_redis_up 1",
             r#"db_query_duration_seconds_bucket{le="0.0005",operation="find",table="style_profiles"} 2"#,
             r#"db_query_duration_seconds_bucket{le="30.0",operation="find",table="style_profiles"} 3"#,

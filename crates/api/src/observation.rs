@@ -154,7 +154,7 @@ fn problem_of(error: &Error, status: StatusCode) -> Problem {
 }
 
 /// The caller's `x-request-id` if it can be used, else a new one.
-fn request_id(headers: &HeaderMap) -> RequestId {
+pub(crate) fn request_id(headers: &HeaderMap) -> RequestId {
     let given = headers.get(REQUEST_ID).map(HeaderValue::as_bytes);
     given.and_then(|id| RequestId::try_from(id).ok()).unwrap_or_else(RequestId::generate)
 }

@@ -94,11 +94,13 @@ pub enum Code {
     InternalError,
     /// The database cannot be reached or is overloaded; `Retry-After` tells when to try again.
     DatabaseUnavailable,
+    /// The database has no room left; reads go on, and writes once there is room.
+    InsufficientStorage,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedBody,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -127,6 +129,7 @@ impl Code {
         Self::UnsupportedMediaType,
         Self::InternalError,
         Self::DatabaseUnavailable,
+        Self::InsufficientStorage,
     ];
 
     /// The code as callers see it.
@@ -228,6 +231,11 @@ impl Code {
                 Status::SERVICE_UNAVAILABLE,
                 "database_unavailable",
                 "The database cannot be reached",
+            ),
+            Self::InsufficientStorage => (
+                Status::INSUFFICIENT_STORAGE,
+                "insufficient_storage",
+                "The database has no room left",
             ),
         }
     }
@@ -482,6 +490,10 @@ impl From<RepositoryError> for Problem {
                 let detail = "the database cannot be reached or is overloaded; try again";
                 Self { source: Some(source), ..Self::new(Code::DatabaseUnavailable, detail) }
             }
+            RepositoryError::Full(source) => {
+                let detail = "the database has no room left; nothing was written";
+                Self { source: Some(source), ..Self::new(Code::InsufficientStorage, detail) }
+            }
             RepositoryError::Internal(source) => Self::internal(source),
         }
     }
@@ -628,6 +640,7 @@ mod tests {
             (RepositoryError::TakenGeneration(GenerationId::generate()), 409),
             (RepositoryError::VersionMismatch { current }, 412),
             (RepositoryError::Unavailable(source()), 503),
+            (RepositoryError::Full(source()), 507),
             (RepositoryError::Internal(source()), 500),
         ];
         for (error, status) in cases {

@@ -62,11 +62,23 @@ async fn keep_on<Looking, Waiting>(
 async fn look_after(store: Store, retention: Option<Duration>) -> bool {
     // One may fail where the other does not.
     let prepared = prepare(&store).await;
-    let retired = match retention.and_then(|retention| earlier(store.now(), retention)) {
-        Some(before) => retire(&store, before).await,
+    let retired = match retention {
+        Some(retention) => retire_after(&store, retention).await,
         None => true,
     };
     prepared && retired
+}
+
+/// A clock that is ahead must not drop what is not old enough.
+async fn retire_after(store: &Store, retention: Duration) -> bool {
+    match store.earlier_now().await.map(|now| earlier(now, retention)) {
+        Ok(Some(before)) => retire(store, before).await,
+        Ok(None) => true,
+        Err(error) => {
+            tracing::warn!(%error, "Generations that are too old cannot be dropped now");
+            false
+        }
+    }
 }
 
 async fn prepare(store: &Store) -> bool {

@@ -11,10 +11,9 @@ use std::{
 };
 
 use cache::{
-    Bounds, CachedArtists, CachedSimilarArtists, CachedStyleProfiles, Feed, FeedStatus,
-    GenerationStatistics, KeyHasher, Keyring, Redis, RedisStyleProfiles, RollupKeeper,
-    RollupKeeperStatus, SharedProfiles, SimilaritySettings, SimilarityStatus, Warming,
-    WarmingSettings,
+    Bounds, CachedArtists, CachedSimilarArtists, CachedStyleProfiles, Feed, FeedStatus, KeyHasher,
+    Keyring, Redis, RedisStyleProfiles, RollupKeeper, RollupKeeperStatus, SharedProfiles,
+    SimilaritySettings, SimilarityStatus, Warming, WarmingSettings,
 };
 use domain::{
     ApiKeys, ArtistName, Artists, AuditLog, Generations, RepositoryError, ResearchSources,
@@ -25,6 +24,7 @@ use storage::{Backend, PoolUse, Probe, Store};
 use crate::{
     metrics::{Counted, Metrics, RedisCounted},
     problem::{Code, Problem},
+    reading::Reading,
     recall::RecallSampler,
     retention::HistoryKeeper,
     routes::style_profiles::ReadyProfile,
@@ -72,6 +72,8 @@ pub struct StateSettings {
     pub access: Option<KeyHasher>,
     /// Whether answers tell what they took.
     pub server_timing: bool,
+    /// Where statistics and histories are read; without this, where everything is written.
+    pub read_store: Option<Store>,
 }
 
 impl StateSettings {
@@ -116,6 +118,7 @@ impl Default for StateSettings {
             history_retention: None,
             access: None,
             server_timing: false,
+            read_store: None,
         }
     }
 }
@@ -135,8 +138,8 @@ pub struct State {
     pub similar_artists: CachedSimilarArtists,
     /// The generations.
     pub generations: Arc<dyn Generations>,
-    /// What the generations took together.
-    pub statistics: GenerationStatistics,
+    /// Statistics and histories.
+    pub reading: Reading,
     /// The API keys.
     pub api_keys: Arc<dyn ApiKeys>,
     /// What is remembered of writes.
@@ -176,6 +179,7 @@ impl State {
             history_retention,
             access,
             server_timing,
+            read_store,
         } = settings;
         let feed = Feed::start(store.changes(), bounds);
         let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
@@ -202,10 +206,7 @@ impl State {
                 .map(|pause| sampler(&similar_artists, &store, feed.clone(), pause)),
             similar_artists,
             generations: store.generations(),
-            statistics: GenerationStatistics::new(
-                store.generation_rollups(),
-                statistics_memory_bytes,
-            ),
+            reading: Reading::new(&store, read_store, statistics_memory_bytes),
             api_keys: store.api_keys(),
             audit_log: store.audit_log(),
             keyring: access.map(|hasher| Keyring::start(store.api_keys(), hasher, feed.clone())),
@@ -263,7 +264,8 @@ impl State {
             similarity: self.similarity_status(),
             recall: self.recall.as_ref().map(RecallSampler::samples).unwrap_or_default(),
             folding: self.folding_status(),
-            statistics: self.statistics.status(),
+            statistics: self.reading.sums(),
+            read_database: self.reading.status(),
             redis: self.redis.as_ref().map(|tier| RedisCounted {
                 health: tier.redis().health(),
                 statistics: tier.redis().statistics(),
@@ -351,6 +353,7 @@ impl State {
         if let Some(redis) = self.redis() {
             redis.close();
         }
+        self.reading.close().await;
         self.store.close().await;
     }
 

@@ -52,6 +52,9 @@ pub enum RepositoryError {
     /// The store cannot be reached or is overloaded; retrying may help.
     #[error("store is unavailable")]
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
+    /// The store has no room for what it should take; it reads on, and writes again once somebody has made room.
+    #[error("store has no room left")]
+    Full(#[source] Arc<dyn Error + Send + Sync>),
     /// The store answered with something that cannot be, or refused what it should take; retrying will not help.
     #[error("store holds or refuses something unexpected")]
     Internal(#[source] Arc<dyn Error + Send + Sync>),

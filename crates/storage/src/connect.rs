@@ -1,15 +1,22 @@
 //! Opening a store.
 
+#[cfg(feature = "postgres")]
+use std::net::IpAddr;
 use std::{error::Error, sync::Arc, time::Duration};
 
 use domain::Clock;
+#[cfg(feature = "postgres")]
+use sea_orm::SqlxError;
 #[cfg(feature = "postgres")]
 use sea_orm::sqlx::PgConnection;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
 #[cfg(feature = "postgres")]
 use crate::error::Failure;
-use crate::store::{Backend, Store};
+use crate::{
+    error::pooling_may_pass,
+    store::{Backend, Store},
+};
 
 /// How many connections a store keeps and opens, and how long it waits.
 #[derive(Debug, Clone)]
@@ -61,6 +68,29 @@ pub async fn connect(
     Ok(Store::new(database, backend, limits, clock))
 }
 
+/// Opens a store without connecting to it before somebody asks it something. On a server it may be away until then, and
+/// whenever it is asked; an SQLite file is opened at once.
+pub async fn connect_later(
+    url: &str,
+    limits: &PoolLimits,
+    clock: Arc<dyn Clock>,
+) -> Result<Store, ConnectError> {
+    let backend = Backend::of(url)?;
+    let database = match backend {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => {
+            let mut options = postgres_options(url, limits)?;
+            options.connect_lazy(true);
+            open(options).await?
+        }
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => sqlite(url, limits).await?,
+        #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+        _ => return Err(ConnectError::BackendNotBuilt),
+    };
+    Ok(Store::new(database, backend, limits, clock))
+}
+
 /// Why a store cannot be opened. No variant shows the URL, which may hold a password.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -77,6 +107,21 @@ pub enum ConnectError {
     /// The server or file does not let us in.
     #[error("the database cannot be opened")]
     Unreachable(#[source] Arc<dyn Error + Send + Sync>),
+    /// The server is away, starting or has no connection left; trying again may help.
+    #[error("the database cannot be reached")]
+    Away(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl ConnectError {
+    #[cfg(feature = "postgres")]
+    fn of_driver(error: SqlxError) -> Self {
+        let may_pass = crate::error::connecting_may_pass(&error);
+        Self::of(may_pass, Arc::new(error))
+    }
+
+    fn of(may_pass: bool, source: Arc<dyn Error + Send + Sync>) -> Self {
+        if may_pass { Self::Away(source) } else { Self::Unreachable(source) }
+    }
 }
 
 impl Backend {
@@ -104,15 +149,8 @@ fn options(url: &str, limits: &PoolLimits) -> ConnectOptions {
 
 #[expect(clippy::disallowed_methods, reason = "this is the place that sets limits and timeouts")]
 async fn open(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
-    Database::connect(options).await.map_err(|error| unreachable(error_source(error)))
-}
-
-fn error_source(error: DbErr) -> Arc<dyn Error + Send + Sync> {
-    Arc::new(error)
-}
-
-const fn unreachable(source: Arc<dyn Error + Send + Sync>) -> ConnectError {
-    ConnectError::Unreachable(source)
+    let refused = |error: DbErr| ConnectError::of(pooling_may_pass(&error), Arc::new(error));
+    Database::connect(options).await.map_err(refused)
 }
 
 #[cfg(feature = "postgres")]
@@ -125,12 +163,20 @@ async fn postgres(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, 
     let probe = tokio::time::timeout(limits.acquire_timeout, server.connect());
     match probe.await {
         Ok(Ok(connection)) => {
-            connection.close().await.map_err(|error| unreachable(Arc::new(error)))?;
+            connection.close().await.map_err(ConnectError::of_driver)?;
         }
-        Ok(Err(error)) => return Err(unreachable(Arc::new(error))),
-        Err(elapsed) => return Err(unreachable(Arc::new(elapsed))),
+        Ok(Err(error)) => return Err(ConnectError::of_driver(error)),
+        Err(elapsed) => return Err(ConnectError::Away(Arc::new(elapsed))),
     }
 
+    open(postgres_options(url, limits)?).await
+}
+
+#[cfg(feature = "postgres")]
+fn postgres_options(url: &str, limits: &PoolLimits) -> Result<ConnectOptions, ConnectError> {
+    use sea_orm::sqlx::postgres::PgConnectOptions;
+
+    url.parse::<PgConnectOptions>().map_err(|error| ConnectError::MalformedUrl(Arc::new(error)))?;
     // The ORM knows one spelling of the scheme.
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
     let mut options = options(&format!("postgres:{rest}"), limits);
@@ -139,7 +185,7 @@ async fn postgres(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, 
         .set_application_name("groovebase")
         // No statement here runs so long that compiling it first would pay, whatever the planner expects.
         .map_sqlx_postgres_opts(|server| server.options([("jit", "off")]));
-    open(options).await
+    Ok(options)
 }
 
 /// Opens a connection beside the pool, for work that may take as long as it takes.
@@ -153,6 +199,32 @@ pub(crate) async fn unhurried(store: &Store) -> Result<PgConnection, Failure> {
     let server = server.options([("statement_timeout", 0)]);
     let connection = tokio::time::timeout(store.limits().acquire_timeout, server.connect()).await;
     Ok(connection.map_err(Failure::unavailable)??)
+}
+
+/// Whether the server is on another machine and a connection to it is not encrypted.
+#[cfg(feature = "postgres")]
+pub(crate) async fn is_readable_on_the_way(store: &Store) -> Result<bool, Failure> {
+    use sea_orm::sqlx;
+
+    let pool = store.database().get_postgres_connection_pool();
+    let server = pool.connect_options();
+    if server.get_socket().is_some() || is_this_machine(server.get_host()) {
+        return Ok(false);
+    }
+    let encrypted: Option<bool> =
+        sqlx::query_scalar("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            .fetch_optional(pool)
+            .await?;
+    Ok(encrypted == Some(false))
+}
+
+/// Whether an address, without asking anybody about a name, is this machine's.
+#[cfg(feature = "postgres")]
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(feature = "sqlite")]

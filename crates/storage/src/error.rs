@@ -2,7 +2,7 @@
 
 mod query_error;
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, io, sync::Arc};
 
 use domain::RepositoryError;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlxError};
@@ -35,6 +35,20 @@ impl Failure {
         matches!(self, Self::Database(error) if matches!(nature(error), Nature::ConnectionLost | Nature::Deadlock))
     }
 
+    /// Whether no connection was to be had in time.
+    pub(crate) fn is_without_connection(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => true,
+            DbErr::Conn(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+                matches!(error.as_ref(), SqlxError::PoolTimedOut)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a key is taken.
     pub(crate) fn is_taken(&self) -> bool {
         matches!(self, Self::Database(error) if nature(error) == Nature::Conflict)
@@ -57,6 +71,34 @@ impl Failure {
     }
 }
 
+/// Whether whoever could not connect may be let in later without anybody changing anything.
+pub(crate) fn connecting_may_pass(error: &SqlxError) -> bool {
+    match error {
+        // A handshake that failed is invalid data.
+        SqlxError::Io(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::PermissionDenied
+        ),
+        SqlxError::PoolTimedOut => true,
+        SqlxError::Database(error) => error.code().is_some_and(|code| {
+            code.len() == 5
+                && matches!(sqlstate_nature(&code), Nature::ConnectionLost | Nature::Overloaded)
+        }),
+        _ => false,
+    }
+}
+
+/// The same for a pool of connections.
+pub(crate) fn pooling_may_pass(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => true,
+        DbErr::Conn(RuntimeErr::SqlxError(error)) => connecting_may_pass(error),
+        _ => false,
+    }
+}
+
 impl From<SqlxError> for Failure {
     fn from(error: SqlxError) -> Self {
         Self::Database(DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))))
@@ -74,6 +116,7 @@ impl From<Failure> for RepositoryError {
             Nature::ConnectionLost | Nature::Deadlock | Nature::Overloaded => {
                 Self::Unavailable(Arc::new(error))
             }
+            Nature::Full => Self::Full(Arc::new(error)),
             Nature::Unexpected => Self::Internal(Arc::new(error)),
         }
     }
@@ -85,6 +128,7 @@ enum Nature {
     ConnectionLost,
     Deadlock,
     Overloaded,
+    Full,
     Unexpected,
 }
 
@@ -127,9 +171,11 @@ fn sqlstate_nature(code: &str) -> Nature {
         "57P01" | "57P02" | "57P03" => Nature::ConnectionLost,
         // query_canceled (statement timeout), lock_not_available, read_only_sql_transaction (after a failover)
         "57014" | "55P03" | "25006" => Nature::Overloaded,
+        // disk_full
+        "53100" => Nature::Full,
         // connection_exception
         code if code.starts_with("08") => Nature::ConnectionLost,
-        // insufficient_resources: too many connections, disk full, out of memory
+        // insufficient_resources: too many connections, out of memory
         code if code.starts_with("53") => Nature::Overloaded,
         _ => Nature::Unexpected,
     }
@@ -141,8 +187,10 @@ fn sqlite_nature(code: i32) -> Nature {
         // SQLITE_CONSTRAINT_FOREIGNKEY, _PRIMARYKEY, _UNIQUE
         787 | 1555 | 2067 => Nature::Conflict,
         _ => match code & 0xff {
-            // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN
-            5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 => Nature::Overloaded,
+            // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CANTOPEN
+            5 | 6 | 7 | 8 | 9 | 10 | 14 => Nature::Overloaded,
+            // FULL
+            13 => Nature::Full,
             _ => Nature::Unexpected,
         },
     }
@@ -153,6 +201,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn waits_for_what_may_come_back_only() {
+        let io = |kind: io::ErrorKind| SqlxError::Io(kind.into());
+
+        for error in [
+            io(io::ErrorKind::ConnectionRefused),
+            io(io::ErrorKind::UnexpectedEof),
+            io(io::ErrorKind::NotFound),
+            SqlxError::PoolTimedOut,
+        ] {
+            assert!(connecting_may_pass(&error), "{error:?}");
+        }
+        for error in [
+            io(io::ErrorKind::InvalidData),
+            io(io::ErrorKind::PermissionDenied),
+            SqlxError::Tls("server does not support TLS".into()),
+            SqlxError::Configuration("no".into()),
+        ] {
+            assert!(!connecting_may_pass(&error), "{error:?}");
+        }
+    }
+
+    #[test]
     fn reads_codes() {
         for (code, expected) in [
             ("23505", Nature::Conflict),
@@ -161,6 +231,7 @@ mod tests {
             ("08006", Nature::ConnectionLost),
             ("57014", Nature::Overloaded),
             ("53300", Nature::Overloaded),
+            ("53100", Nature::Full),
             ("23514", Nature::Unexpected),
         ] {
             assert_eq!(sqlstate_nature(code), expected, "{code}");
@@ -168,7 +239,7 @@ mod tests {
         for (code, expected) in [
             (2067, Nature::Conflict),
             (517, Nature::Overloaded),
-            (13, Nature::Overloaded),
+            (13, Nature::Full),
             (275, Nature::Unexpected),
         ] {
             assert_eq!(sqlite_nature(code), expected, "{code}");

@@ -22,7 +22,7 @@ mod suggestions;
 #[cfg(feature = "postgres")]
 mod vector_index;
 
-pub use connect::{ConnectError, PoolLimits, connect};
+pub use connect::{ConnectError, PoolLimits, connect, connect_later};
 pub use query_statistics::{
     Operation, QueryDurations, QueryError, QueryErrors, QueryStatistics, Table,
 };

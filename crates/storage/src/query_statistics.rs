@@ -172,6 +172,8 @@ pub enum QueryError {
     Conflict,
     /// The database undid the transaction because of another one.
     Serialization,
+    /// There is no room left to write to.
+    Full,
     /// What is stored breaks a rule of the domain.
     Corrupt,
     /// The caller went away before the end.
@@ -182,11 +184,12 @@ pub enum QueryError {
 
 impl QueryError {
     /// Every kind of failure.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Timeout,
         Self::Unavailable,
         Self::Conflict,
         Self::Serialization,
+        Self::Full,
         Self::Corrupt,
         Self::Cancelled,
         Self::Other,
@@ -200,6 +203,7 @@ impl QueryError {
             Self::Unavailable => "unavailable",
             Self::Conflict => "conflict",
             Self::Serialization => "serialization",
+            Self::Full => "full",
             Self::Corrupt => "corrupt",
             Self::Cancelled => "cancelled",
             Self::Other => "other",

@@ -1,6 +1,7 @@
 //! An open store: its connections, its writers, its clock.
 
 mod observed;
+mod outage;
 mod probe;
 mod versioned_transaction;
 
@@ -17,9 +18,10 @@ use sea_orm::{
 };
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, SemaphorePermit, watch},
+    sync::{Semaphore, watch},
 };
 
+use outage::{Outage, Turn};
 pub use probe::Probe;
 pub(crate) use versioned_transaction::VersionedTransaction;
 
@@ -31,7 +33,7 @@ use crate::{
     audit_log::SeaAuditLog,
     bulk_load::SeaBulkLoad,
     changes::SeaChanges,
-    connect::PoolLimits,
+    connect::{self, PoolLimits},
     entity::style_profile,
     error::Failure,
     generations::{GroupCommit, Partitions, SeaGenerations},
@@ -77,6 +79,7 @@ struct Shared {
     writers: Semaphore,
     queries: QueryCounts,
     slow_statements: Option<Arc<SlowStatements>>,
+    outage: Outage,
     commits: watch::Sender<()>,
     recordings: watch::Sender<()>,
     group_commit: GroupCommit,
@@ -109,6 +112,7 @@ impl Store {
                 writers: Semaphore::new(writers),
                 queries: QueryCounts::default(),
                 slow_statements,
+                outage: Outage::new(),
                 commits: watch::Sender::new(()),
                 recordings: watch::Sender::new(()),
                 group_commit: GroupCommit::default(),
@@ -127,6 +131,17 @@ impl Store {
         self.shared.backend
     }
 
+    /// Whether the database is on another machine, as far as its address tells, and connections to it are not encrypted.
+    pub async fn is_readable_on_the_way(&self) -> Result<bool, RepositoryError> {
+        match self.backend() {
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Ok(connect::is_readable_on_the_way(self).await?),
+            #[cfg(not(feature = "postgres"))]
+            Backend::Postgres => Ok(false),
+            Backend::Sqlite => Ok(false),
+        }
+    }
+
     /// Counts the artists that have a profile.
     pub async fn count_profiles(&self) -> Result<u64, RepositoryError> {
         let count = || async { Ok(style_profile::Entity::find().count(self.database()).await?) };
@@ -137,6 +152,29 @@ impl Store {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    /// The time by the earlier of two clocks, this machine's and the server's: for what cannot be undone and must not be
+    /// done too early.
+    pub async fn earlier_now(&self) -> Result<Timestamp, RepositoryError> {
+        let here = self.now();
+        let there = match self.backend() {
+            Backend::Postgres => {
+                self.retry(Operation::Find, Table::GenerationHistory, || self.server_time()).await?
+            }
+            Backend::Sqlite => here,
+        };
+        Ok(here.min(there))
+    }
+
+    async fn server_time(&self) -> Result<Timestamp, Failure> {
+        let statement = Statement::from_string(
+            self.database().get_database_backend(),
+            "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+        );
+        let row = self.database().query_one_raw(statement).await?;
+        let micros = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(i64::MIN);
+        Timestamp::from_unix_micros(micros).map_err(Failure::corrupt)
     }
 
     /// How the connections are used at this moment.
@@ -321,12 +359,12 @@ impl Store {
         &self.shared.partitions
     }
 
-    /// Waits for the right to write. Hold the permit until the transaction has ended.
-    pub(crate) async fn writer(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        tokio::time::timeout(self.shared.limits.statement_timeout, self.shared.writers.acquire())
+    /// Waits for the right to write.
+    pub(crate) async fn writer(&self) -> Result<Turn<'_>, Failure> {
+        let Shared { outage, writers, limits, .. } = self.shared.as_ref();
+        tokio::time::timeout(limits.statement_timeout, outage.enter(writers))
             .await
             .map_err(Failure::unavailable)?
-            .map_err(Failure::unavailable)
     }
 
     /// Begins a transaction that writes what has no version.
@@ -336,7 +374,11 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.database().begin_with_options(options).await?)
+        let began = self.database().begin_with_options(options).await.map_err(Failure::from);
+        if self.backend() == Backend::Postgres {
+            self.shared.outage.note(began.as_ref().map(|_| ()));
+        }
+        began
     }
 
     /// Begins a transaction that reads the account, all of it as of one moment.
@@ -404,6 +446,12 @@ impl Store {
             transaction.execute_raw(lock).await?;
         }
         Ok(VersionedTransaction::new(transaction, &self.shared.commits))
+    }
+
+    /// Notes that the server answers: writers need not find it out one after the other.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn note_answer(&self) {
+        self.shared.outage.note(Ok(()));
     }
 }
 

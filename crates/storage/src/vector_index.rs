@@ -192,6 +192,11 @@ pub enum VectorIndexError {
     /// One build at a time.
     #[error("another build of the vector index is under way")]
     Busy,
+    /// The role that is connected may not change the schema, of which an index is a part.
+    #[error(
+        "only the owner of the table style_embeddings may build or remove its indexes, and this role is not"
+    )]
+    NotOwner,
     /// The database failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),

@@ -16,7 +16,7 @@ use sea_orm_migration::sea_orm::{
 
 use tokio::time::timeout;
 
-use crate::MigrationError;
+use crate::{MigrationError, error::may_pass};
 
 /// How long a PostgreSQL server may take to let us in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -78,5 +78,9 @@ fn mode(url: &str) -> Option<&str> {
 }
 
 fn refused(error: sqlx::Error) -> MigrationError {
-    MigrationError::Connect(Arc::new(error))
+    if may_pass(&error) {
+        MigrationError::Away(Arc::new(error))
+    } else {
+        MigrationError::Connect(Arc::new(error))
+    }
 }

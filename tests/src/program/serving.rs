@@ -27,7 +27,16 @@ pub struct Serving {
 
 impl Serving {
     /// Starts a command that serves, and waits until it says where.
-    pub fn start(mut command: Command) -> anyhow::Result<Self> {
+    pub fn start(command: Command) -> anyhow::Result<Self> {
+        Self::start_until(command, "Listening on http://")
+    }
+
+    /// Starts a command that finds no database to serve from, and waits until it says where it tells its health.
+    pub fn start_without_database(command: Command) -> anyhow::Result<Self> {
+        Self::start_until(command, "Opening the database; http://")
+    }
+
+    fn start_until(mut command: Command, told: &str) -> anyhow::Result<Self> {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let errors = BufReader::new(child.stderr.take().context("piped")?);
@@ -38,7 +47,7 @@ impl Serving {
         });
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut serving = Self { child, address, lines, log: Vec::new() };
-        let line = serving.logged("Listening on http://")?;
+        let line = serving.logged(told)?;
         serving.address = line.get("address").and_then(Value::as_str).context("where")?.parse()?;
         Ok(serving)
     }

@@ -4,16 +4,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use api::state::StateSettings;
+use domain::GenerationId;
 use groovebase_tests::{
     fault::{Direction, Proxy},
     fixture::{Fixture, Postgres},
     given::body,
-    http::{Answer, Request, artist},
+    http::{Answer, Client, Request, artist},
     program::PATIENCE,
     service::Service,
 };
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 
 const MOMENT: Duration = Duration::from_millis(20);
 
@@ -166,5 +167,90 @@ async fn a_lost_connection_of_the_feed_costs_nothing() -> anyhow::Result<()> {
         ensure!(answer.header("etag") == written.header("etag"), "{round}: {answer:?}");
         ensure!(answer.header("warning").is_none(), "{round}: {answer:?}");
     }
+    outage.end().await
+}
+
+/// What one writer was told: of generations that were recorded, and of those about which nobody knows.
+#[derive(Default)]
+struct Told {
+    recorded: Vec<GenerationId>,
+    refused: Vec<GenerationId>,
+}
+
+/// Records one after the other until the outage was seen and is over.
+async fn write_through(client: Client) -> anyhow::Result<Told> {
+    let began = Instant::now();
+    let mut told = Told::default();
+    loop {
+        let id = GenerationId::generate();
+        let generation = json!({
+            "id": id.to_string(), "provider_used": "openai", "generation_time_ms": 100,
+            "cost_usd": 0.5, "user_params": {},
+        });
+        let answer = client.send(&Request::post("/api/v1/generations", generation)).await?;
+        match answer.status {
+            201 => {
+                told.recorded.push(id);
+                if !told.refused.is_empty() {
+                    return Ok(told);
+                }
+            }
+            503 => {
+                ensure!(answer.at("/error")? == "database_unavailable", "{answer:?}");
+                ensure!(answer.required("retry-after")? == "1", "{answer:?}");
+                told.refused.push(id);
+            }
+            _ => anyhow::bail!("{answer:?}"),
+        }
+        // An outage is several waits for a connection long.
+        ensure!(began.elapsed() < 4 * PATIENCE, "the outage does not end");
+    }
+}
+
+/// Under load: whoever writes is told so, nothing is half done, and everybody writes on without a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_are_refused_and_write_on_afterwards() -> anyhow::Result<()> {
+    const WRITERS: usize = 16;
+
+    let outage = Outage::prepare().await?;
+    let mut writers = JoinSet::new();
+    for _ in 0..WRITERS {
+        writers.spawn(write_through(outage.service.client()));
+    }
+    let profile = put("Before")?;
+    outage.service.ask(200, profile).await?;
+
+    outage.proxy.refuse().await;
+    outage.proxy.cut().await?;
+    outage.until("a write is refused", put("Meanwhile")?, |answer| answer.status == 503).await?;
+    // Whoever comes now finds out at once what the others have waited for.
+    for _ in 0..100 {
+        outage.service.ask(503, put("Meanwhile")?).await?;
+    }
+    let stale = outage.service.ask(200, get()).await?;
+    outage.proxy.restore().await?;
+    let mut told = Vec::new();
+    while let Some(writer) = writers.join_next().await {
+        told.push(writer??);
+    }
+
+    ensure!(stale.at("/text_description")? == "Before", "{stale:?}");
+    let mut count = 0_u64;
+    for Told { recorded, refused } in &told {
+        for id in recorded {
+            outage.other.ask(200, Request::get(format!("/api/v1/generations/{id}"))).await?;
+        }
+        count += u64::try_from(recorded.len())?;
+        // An answer may have been lost on its way: then it is there, altogether.
+        for id in refused {
+            let request = Request::get(format!("/api/v1/generations/{id}"));
+            count += u64::from(outage.other.send(&request).await?.status == 200);
+        }
+    }
+    let stats = outage.service.ask(200, Request::get("/api/v1/stats")).await?;
+    ensure!(stats.at("/total_generations")? == count, "{count}: {stats:?}");
+    let drift = outage.fixture.store().accounts().verify(|_| ()).await?;
+    ensure!(drift.different == 0 && drift.generations == count, "{drift:?}");
+    outage.service.ask(200, put("After")?).await?;
     outage.end().await
 }

@@ -39,7 +39,7 @@ impl Migrate {
         settings: &DatabaseSettings,
         output: &mut impl Write,
     ) -> Result<(), MigrateError> {
-        let schema = Schema::connect(settings.database_url.expose_secret()).await?;
+        let schema = Schema::connect(settings.url().expose_secret()).await?;
         let done = self.change(&schema, output).await;
         schema.close().await?;
         done

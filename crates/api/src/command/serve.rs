@@ -1,6 +1,15 @@
 //! `groovebase serve`: from settings to a service that answers, and to its orderly end.
 
-use std::{future, io, net::SocketAddr, sync::Arc, time::Duration};
+mod opening;
+mod waiting_room;
+
+use std::{
+    future, io,
+    net::{SocketAddr, TcpListener},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{HttpServer, dev::ServerHandle, web};
 use domain::{Limit, SystemClock};
@@ -8,17 +17,27 @@ use futures::{Stream, StreamExt};
 use migration::{MigrationError, Schema};
 use secrecy::ExposeSecret;
 use storage::{ConnectError, Store};
+use tokio::net::TcpSocket;
+
+use opening::open_patiently;
+use waiting_room::WaitingRoom;
 
 use super::interrupt::interrupts;
 use crate::{
     access::{Decided, NoAccessSecret, OpenToTheNetwork, access_secret},
     app,
     config::{DatabaseSettings, HttpSettings, Settings, UnusableRedis},
-    state::{State, StateSettings},
+    state::State,
 };
 
 /// How long closing the database connections may take.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// How long opening the store may take before somebody answers that the process is alive.
+const UNNOTICED: Duration = Duration::from_secs(1);
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// Answers requests until a signal to stop comes, and then until those under way are done.
 pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
@@ -35,14 +54,22 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         traces: _,
     } = settings;
     let decided = access.access.decide(http.listen, access.open_to_the_network)?;
-    let service = settings.service()?;
-    let store = open_store(database).await?;
-    let access =
-        if decided.on { Some(access_secret(access.access_secret.as_ref(), &store)?) } else { None };
-    let state = web::Data::new(State::new(store, StateSettings { access, ..service }));
+    let mut service = settings.service()?;
+    service.read_store = open_read_store(database).await?;
+    // Before anything is promised: a signal must not find nobody listening.
+    let mut signals = interrupts().map_err(ServeError::Signals)?;
+    let Some((store, listener)) = open(http.listen, database, &mut signals).await? else {
+        tracing::info!("Stopped before the database could be opened");
+        return Ok(());
+    };
+    warn_of_plain_text(&store, service.read_store.as_ref()).await;
+    if decided.on {
+        service.access = Some(access_secret(access.access_secret.as_ref(), &store)?);
+    }
+    let state = web::Data::new(State::new(store, service));
     tell_access(decided, &state).await;
 
-    let served = answer_requests(http, state.clone()).await;
+    let served = answer_requests(http, listener, signals, state.clone()).await;
     if tokio::time::timeout(CLOSING, state.close()).await.is_err() {
         tracing::warn!(waited_ms = CLOSING.as_millis(), "Database connections are still in use");
     }
@@ -70,7 +97,8 @@ async fn tell_access(Decided { on, because }: Decided, state: &State) {
 ///
 /// An embedded file belongs to the program, which brings it up to date; a server's schema is changed only when asked.
 pub async fn open_store(settings: &DatabaseSettings) -> Result<Store, ServeError> {
-    let url = settings.database_url.expose_secret();
+    let url = settings.url();
+    let url = url.expose_secret();
     let schema = Schema::connect(url).await?;
     if url.starts_with("sqlite:") {
         for change in schema.up(None).await? {
@@ -86,8 +114,72 @@ pub async fn open_store(settings: &DatabaseSettings) -> Result<Store, ServeError
     Ok(storage::connect(url, &settings.pool_limits(), Arc::new(SystemClock)).await?)
 }
 
+/// Says so when what goes to the database and comes from it can be read on the way.
+async fn warn_of_plain_text(store: &Store, read_store: Option<&Store>) {
+    // Whoever cannot be asked now is not known to be at fault.
+    let mut is_readable = matches!(store.is_readable_on_the_way().await, Ok(true));
+    if let Some(store) = read_store {
+        is_readable |= matches!(store.is_readable_on_the_way().await, Ok(true));
+    }
+    if is_readable {
+        tracing::warn!(
+            "The connections to the database leave this machine and are not encrypted; GROOVEBASE_DATABASE_TLS and \
+             GROOVEBASE_DATABASE_CA_FILE say how they should be"
+        );
+    }
+}
+
+/// Opens the store and listens. While that takes longer than a moment, a waiting room answers. Returns nothing when
+/// somebody asks for the end first.
+async fn open(
+    address: SocketAddr,
+    settings: &DatabaseSettings,
+    signals: &mut (impl Stream<Item = ()> + Unpin),
+) -> Result<Option<(Store, TcpListener)>, ServeError> {
+    let unusable = |source| ServeError::Listen { address, source };
+    let mut opening = pin!(open_patiently(settings));
+    tokio::select! {
+        opened = &mut opening => {
+            let store = opened?;
+            return Ok(Some((store, listen(address).map_err(unusable)?)));
+        }
+        Some(()) = signals.next() => return Ok(None),
+        () = tokio::time::sleep(UNNOTICED) => {}
+    }
+
+    let listener = listen(address).map_err(unusable)?;
+    let room = listener.try_clone().and_then(WaitingRoom::open).map_err(unusable)?;
+    let address = listener.local_addr().map_err(unusable)?;
+    tracing::info!(%address, "Opening the database; http://{address} answers for its health meanwhile");
+    let opened = tokio::select! {
+        opened = &mut opening => Some(opened),
+        Some(()) = signals.next() => None,
+    };
+    room.close().await;
+    opened.transpose().map(|store| store.map(|store| (store, listener)))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // An address that was in use a moment ago is free. Elsewhere this would let others take it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// Opens the store for reading, if there is to be one. Whether it is there is not asked: the service does without it.
+async fn open_read_store(settings: &DatabaseSettings) -> Result<Option<Store>, ServeError> {
+    let Some(url) = settings.read_url() else { return Ok(None) };
+    let limits = settings.read_pool_limits();
+    let clock = Arc::new(SystemClock);
+    Ok(Some(storage::connect_later(url.expose_secret(), &limits, clock).await?))
+}
+
 async fn answer_requests(
     settings: &HttpSettings,
+    listener: TcpListener,
+    signals: impl Stream<Item = ()> + Unpin,
     state: web::Data<State>,
 ) -> Result<(), ServeError> {
     let HttpSettings {
@@ -97,8 +189,6 @@ async fn answer_requests(
         shutdown_timeout_seconds,
         server_timing: _,
     } = settings;
-    // Before anything is promised: a signal must not find nobody listening.
-    let signals = interrupts().map_err(ServeError::Signals)?;
     let shared = state.clone();
     let mut server = HttpServer::new(move || app(shared.clone()))
         .shutdown_timeout(*shutdown_timeout_seconds)
@@ -106,8 +196,9 @@ async fn answer_requests(
     if let Some(workers) = http_workers {
         server = server.workers(workers.get());
     }
-    let server =
-        server.bind(listen).map_err(|source| ServeError::Listen { address: *listen, source })?;
+    let server = server
+        .listen(listener)
+        .map_err(|source| ServeError::Listen { address: *listen, source })?;
     for address in server.addrs() {
         tracing::info!(%address, backend = state.backend(), "Listening on http://{address}");
     }
@@ -180,4 +271,21 @@ pub enum ServeError {
     /// The server broke down.
     #[error("cannot go on answering requests")]
     Serve(#[source] io::Error),
+}
+
+impl ServeError {
+    /// Whether it may be over some time later without anybody changing anything.
+    const fn may_pass(&self) -> bool {
+        match self {
+            Self::Migration(error) => matches!(error, MigrationError::Away(_)),
+            Self::Connect(error) => matches!(error, ConnectError::Away(_)),
+            Self::Outdated { .. }
+            | Self::Listen { .. }
+            | Self::Redis(_)
+            | Self::Open(_)
+            | Self::Secret(_)
+            | Self::Signals(_)
+            | Self::Serve(_) => false,
+        }
+    }
 }

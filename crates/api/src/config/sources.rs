@@ -170,6 +170,13 @@ fn is_known(id: &str) -> bool {
     settings(&command()).any(|arg| arg.get_id() == id)
 }
 
+/// Whether a variable is read by one of the commands, for itself alone.
+fn is_of_a_command(name: &str) -> bool {
+    CommandLine::command().get_subcommands().any(|command| {
+        command.get_arguments().any(|arg| arg.get_env().is_some_and(|variable| variable == name))
+    })
+}
+
 /// What one source says.
 struct Layer {
     origin: Origin,
@@ -188,6 +195,10 @@ struct Given {
 impl Layer {
     fn add_variable(&mut self, name: &str, value: String) -> Result<(), ConfigurationError> {
         if name.starts_with(TEST_PREFIX) {
+            return Ok(());
+        }
+        // A command reads what is its own, and looks nowhere else.
+        if self.origin == Origin::Environment && is_of_a_command(name) {
             return Ok(());
         }
         let id = name.trim_start_matches(PREFIX).to_ascii_lowercase();
@@ -250,6 +261,24 @@ impl Choices<'_> {
         {
             let reason = "it must begin with sqlite:// or postgres://";
             return Err(self.invalid("database_url", reason));
+        }
+        if let Some(read) = &database.database_read_url {
+            let both = [&database.database_url, read]
+                .map(|url| has_scheme(url.expose_secret(), &["postgres", "postgresql"]));
+            let reason = match both {
+                [_, false] => Some("it must begin with postgres://"),
+                [false, true] => Some("an SQLite file is read where it is written"),
+                [true, true] => None,
+            };
+            if let Some(reason) = reason {
+                return Err(self.invalid("database_read_url", reason));
+            }
+            if let Some((id, reason)) = database.tls_trouble(read) {
+                return Err(self.invalid(id, &reason));
+            }
+        }
+        if let Some((id, reason)) = database.tls_trouble(&database.database_url) {
+            return Err(self.invalid(id, &reason));
         }
         if let Some(redis) = settings.redis.without_certificates()
             && let Err(error) = Redis::open(&redis)

@@ -22,6 +22,7 @@ use crate::{
     parameters::Asked,
     path::{ArtistInPath, GenerationInPath},
     problem::{Code, Problem},
+    reading::{Answered, X_READ_FROM},
     state::State,
 };
 
@@ -108,17 +109,26 @@ async fn find_generation(
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the page before"),
         ("limit" = Option<u16>, Query, description = "How many at most; 10 if not given", minimum = 1, maximum = 100),
     ),
-    responses((status = OK, description = "A page of the history", body = HistoryPageView), BadArtist, NoArtist, Broken),
+    responses(
+        (status = OK, description = "A page of the history", body = HistoryPageView, headers(
+            ("x-read-from" = String, description = "With a database for reading: `read_database`, which may be behind what was recorded last, or `database`"),
+        )),
+        BadArtist, NoArtist, Broken,
+    ),
 )]
 #[get("/api/v1/artists/{artist}/history")]
 async fn list_history(
     state: web::Data<State>,
     artist: ArtistInPath,
     query: Asked<HistoryParameters>,
-) -> Result<web::Json<HistoryPageView>, Problem> {
+) -> Result<HttpResponse, Problem> {
     let HistoryParameters { filter, cursor, limit } = query.0;
     let artist = known(&state, &artist.0).await?;
-    let HistoryPage { total, page } =
-        state.generations.history(artist.id, &filter, cursor, limit).await?;
-    Ok(web::Json(HistoryPageView::of(&artist.name, total, page)))
+    let Answered { value: HistoryPage { total, page }, from } =
+        state.reading.history(artist.id, &filter, cursor, limit).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(from) = from {
+        response.insert_header((X_READ_FROM, from.as_str()));
+    }
+    Ok(response.json(HistoryPageView::of(&artist.name, total, page)))
 }

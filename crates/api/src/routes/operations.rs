@@ -138,6 +138,7 @@ struct LivenessView {
     "status": "ok",
     "version": "0.1.0",
     "database": {"state": "ok", "backend": "sqlite", "latency_us": 120},
+    "read_database": {"state": "not_configured", "latency_us": null},
     "redis": {"state": "ok", "latency_us": 90, "detail": null},
     "feed": {"state": "ok", "latency_us": 310, "age_ms": 120, "artists": 108},
     "index": {"state": "ready", "latency_us": 840, "vectors": 108, "memory_bytes": 259_200, "bound_bytes": 1_073_741_824, "version": 42},
@@ -152,6 +153,8 @@ struct HealthView {
     version: &'static str,
     /// The database.
     database: DatabaseView,
+    /// The database that statistics and histories are read in, where there is another one for that.
+    read_database: ReadDatabaseView,
     /// Redis.
     redis: RedisView,
     /// The change feed that keeps the caches right.
@@ -173,6 +176,17 @@ struct DatabaseView {
     /// `postgres` or `sqlite`.
     #[schema(value_type = String)]
     backend: &'static str,
+    /// How long the answer took, in microseconds; null without one.
+    latency_us: Option<u64>,
+}
+
+/// How the database for reading is doing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReadDatabaseHealth)]
+struct ReadDatabaseView {
+    /// `ok`, `unavailable` (the other one is read in its place) or `not_configured`.
+    #[schema(value_type = String)]
+    state: &'static str,
     /// How long the answer took, in microseconds; null without one.
     latency_us: Option<u64>,
 }
@@ -257,14 +271,18 @@ impl HealthView {
     async fn of(state: &State) -> Self {
         // Before a connection is taken to ask: it is not the one at work that is meant.
         let connections = state.connections();
-        let (probe, redis) = tokio::join!(state.probe(), RedisView::of(state.redis()));
+        let (probe, read_database, redis) =
+            tokio::join!(state.probe(), ReadDatabaseView::of(state), RedisView::of(state.redis()));
         let Probe { checkout, answer } = probe;
         let database = if answer.is_some() { Status::Ok } else { Status::Unavailable };
         let feed = FeedView::from(state.feed_status());
         let index = IndexView::from(state.similarity_status());
         let accounts = AccountsView::from(state.folding_status());
-        let is_wanting =
-            redis.is_wanting() || feed.is_wanting() || index.is_wanting() || accounts.is_wanting();
+        let is_wanting = redis.is_wanting()
+            || read_database.is_wanting()
+            || feed.is_wanting()
+            || index.is_wanting()
+            || accounts.is_wanting();
         let status = match database {
             Status::Ok if is_wanting => Status::Degraded,
             database => database,
@@ -274,12 +292,28 @@ impl HealthView {
             status,
             version: env!("CARGO_PKG_VERSION"),
             database: DatabaseView { state: database, backend: state.backend(), latency_us },
+            read_database,
             redis,
             feed,
             index,
             accounts,
             pool: PoolView::of(connections, checkout),
         }
+    }
+}
+
+impl ReadDatabaseView {
+    async fn of(state: &State) -> Self {
+        match state.reading.probe().await {
+            None => Self { state: "not_configured", latency_us: None },
+            Some(None) => Self { state: "unavailable", latency_us: None },
+            Some(Some(latency)) => Self { state: "ok", latency_us: Some(micros(latency)) },
+        }
+    }
+
+    /// Whether there should be one and it does not do its part.
+    fn is_wanting(&self) -> bool {
+        self.state == "unavailable"
     }
 }
 

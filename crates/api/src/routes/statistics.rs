@@ -17,6 +17,7 @@ use crate::{
     negotiation::{CSV, Wished},
     parameters::Asked,
     problem::Problem,
+    reading::{Answered, X_READ_FROM},
     state::State,
 };
 
@@ -44,7 +45,10 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
         (status = OK, description = "The figures", content(
             (StatisticsView = "application/json"),
             (String = "text/csv; charset=utf-8; header=present"),
-        ), headers(("vary" = String, description = "The form depends on `accept`"))),
+        ), headers(
+            ("vary" = String, description = "The form depends on `accept`"),
+            ("x-read-from" = String, description = "With a database for reading: `read_database`, which may be behind what was recorded last, or `database`"),
+        )),
         BadQuery, NoArtist, Unacceptable, Broken,
     ),
 )]
@@ -54,8 +58,8 @@ async fn show_statistics(
     query: Asked<StatisticsParameters>,
     wished: Wished,
 ) -> Result<HttpResponse, Problem> {
-    let view = StatisticsView::find(&state, query.0).await?;
-    answer(wished, &view, || table::of_statistics(&view))
+    let found = StatisticsView::find(&state, query.0).await?;
+    answer(wished, &found, || table::of_statistics(&found.value))
 }
 
 /// Shows what generations took, hour by hour, or by days, weeks or months of a time zone.
@@ -74,7 +78,10 @@ async fn show_statistics(
         (status = OK, description = "The figures of each bucket", content(
             (SeriesView = "application/json"),
             (String = "text/csv; charset=utf-8; header=present"),
-        ), headers(("vary" = String, description = "The form depends on `accept`"))),
+        ), headers(
+            ("vary" = String, description = "The form depends on `accept`"),
+            ("x-read-from" = String, description = "With a database for reading: `read_database`, which may be behind what was recorded last, or `database`"),
+        )),
         BadQuery, NoArtist, Unacceptable, Broken,
     ),
 )]
@@ -84,20 +91,23 @@ async fn show_series(
     query: Asked<SeriesParameters>,
     wished: Wished,
 ) -> Result<HttpResponse, Problem> {
-    let view = SeriesView::find(&state, query.0).await?;
-    answer(wished, &view, || table::of_series(&view))
+    let found = SeriesView::find(&state, query.0).await?;
+    answer(wished, &found, || table::of_series(&found.value))
 }
 
 /// The answer in the form that is wished.
 fn answer(
     wished: Wished,
-    view: &impl Serialize,
+    found: &Answered<impl Serialize>,
     table: impl FnOnce() -> Result<Vec<u8>, Problem>,
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::Ok();
     response.insert_header((VARY, "accept"));
+    if let Some(from) = found.from {
+        response.insert_header((X_READ_FROM, from.as_str()));
+    }
     Ok(match wished {
-        Wished::Json => response.json(view),
+        Wished::Json => response.json(&found.value),
         Wished::Csv => response.content_type(CSV).body(table()?),
     })
 }

@@ -180,6 +180,9 @@ pub(super) async fn finish(store: &Store) -> Result<(), Failure> {
         Err(VectorIndexError::Busy) => {
             tracing::info!("The vector index is being built already");
         }
+        Err(error @ VectorIndexError::NotOwner) => {
+            tracing::warn!(%error, "The vector index has been outgrown; run `groovebase index rebuild` as the owner of the tables");
+        }
         Err(VectorIndexError::Repository(error)) => return Err(error.into()),
     }
     let mut connection = unhurried(store).await?;

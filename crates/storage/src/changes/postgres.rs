@@ -55,7 +55,9 @@ impl Follower {
             .application_name("groovebase")
             .options([("statement_timeout", answer_within.as_millis())]);
         let line = timeout(limits.acquire_timeout, Line::open(server)).await;
-        Ok(Self { line: Some(line.map_err(Failure::unavailable)??), answer_within })
+        let line = line.map_err(Failure::unavailable)??;
+        store.note_answer();
+        Ok(Self { line: Some(line), answer_within })
     }
 }
 

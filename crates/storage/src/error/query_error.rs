@@ -17,6 +17,7 @@ impl Failure {
                 | RepositoryError::VersionMismatch { .. } => None,
                 // No turn to write, no new connection, or too many statements within the time limit.
                 RepositoryError::Unavailable(_) => Some(QueryError::Timeout),
+                RepositoryError::Full(_) => Some(QueryError::Full),
                 RepositoryError::Internal(_) => Some(QueryError::Corrupt),
             },
             Self::Database(error) => Some(match nature(error) {
@@ -24,6 +25,7 @@ impl Failure {
                 Nature::Deadlock => QueryError::Serialization,
                 Nature::Overloaded if took_too_long(error) => QueryError::Timeout,
                 Nature::ConnectionLost | Nature::Overloaded => QueryError::Unavailable,
+                Nature::Full => QueryError::Full,
                 Nature::Unexpected => QueryError::Other,
             }),
         }

@@ -48,6 +48,7 @@ impl Builder {
         kind: VectorIndexKind,
         progress: &mut Progress<'_>,
     ) -> Result<(), VectorIndexError> {
+        self.ensure_owner().await?;
         self.drop_indexes(|name| matches!(name, BUILDING | REPLACED)).await?;
         let rows = catalog::rows(&mut self.connection).await?;
         let parameters = VectorIndexParameters::for_rows(kind, rows);
@@ -78,6 +79,7 @@ impl Builder {
         let in_use = in_use.filter(|index| index.outgrown && !index.made_by_hand);
         let Some(outgrown) = in_use else { return Ok(None) };
         let kind = outgrown.parameters.kind();
+        self.ensure_owner().await?;
         tracing::info!(
             kind = kind.as_str(),
             rows_when_built = outgrown.rows_when_built,
@@ -90,9 +92,21 @@ impl Builder {
 
     /// Removes every index of ours.
     pub(super) async fn remove(&mut self) -> Result<usize, VectorIndexError> {
+        self.ensure_owner().await?;
         let removed = self.drop_indexes(|_| true).await?;
         self.store.forget_searched_index();
         Ok(removed)
+    }
+
+    /// Before anything is begun, because a build ends with what only the owner may do.
+    async fn ensure_owner(&mut self) -> Result<(), VectorIndexError> {
+        let is_owner: bool = sqlx::query_scalar(
+            "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'style_embeddings'::regclass",
+        )
+        .fetch_one(&mut self.connection)
+        .await
+        .map_err(Failure::from)?;
+        if is_owner { Ok(()) } else { Err(VectorIndexError::NotOwner) }
     }
 
     /// Gives the build what it needs.

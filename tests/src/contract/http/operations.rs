@@ -53,6 +53,8 @@ pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
     ensure!(take(&mut index, "version")?.is_u64() && take(&mut index, "memory_bytes")?.is_u64());
     ensure_same(&index, &json!({"vectors": 0, "bound_bytes": 1_073_741_824}))?;
     ensure_same(&take(&mut health, "accounts")?, &json!({"state": "ok"}))?;
+    let no_other = json!({"state": "not_configured", "latency_us": null});
+    ensure_same(&take(&mut health, "read_database")?, &no_other)?;
     let no_redis = json!({"state": "not_configured", "latency_us": null, "detail": null});
     ensure_same(&health, &json!({"status": "ok", "redis": no_redis}))
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     parameters::{FromParameters, Parameters},
     problem::{Code, Problem},
+    reading::Answered,
     state::State,
     violation::Violation,
 };
@@ -218,7 +219,10 @@ fn merge(object: &mut Value, others: Value) {
 }
 
 impl SeriesView {
-    pub(super) async fn find(state: &State, parameters: SeriesParameters) -> Result<Self, Problem> {
+    pub(super) async fn find(
+        state: &State,
+        parameters: SeriesParameters,
+    ) -> Result<Answered<Self>, Problem> {
         let range = parameters.range(state.now())?;
         let buckets = parameters.buckets(range)?;
         let ranges = buckets.iter().map(|bucket| bucket.range).collect();
@@ -227,7 +231,7 @@ impl SeriesView {
         let SeriesParameters { bucket, tz, group_by, period: _, which } = parameters;
         let exact = which.exact;
         let dimensions = group_by.map(Grouping::dimensions).unwrap_or_default();
-        let parts = which.sum_up(state, ranges, dimensions).await?;
+        let Answered { value: parts, from } = which.sum_up(state, ranges, dimensions).await?;
         let counted = Counted::of(&parts, group_by);
 
         let starts: Vec<String> = buckets.into_iter().map(|bucket| bucket.local_start).collect();
@@ -239,7 +243,7 @@ impl SeriesView {
             figures: FiguresView::from(&counted.all),
             groups: counted.views(group_by),
         });
-        Ok(Self {
+        let view = Self {
             bucket: bucket.as_str(),
             tz: tz.name().to_owned(),
             from: range.from().to_string(),
@@ -247,7 +251,8 @@ impl SeriesView {
             group_by: group_by.map(Grouping::as_str),
             percentiles: PercentilesView::of(exact, counted.iter().map(|counted| &counted.all)),
             series: series.collect(),
-        })
+        };
+        Ok(Answered { value: view, from })
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     parameters::{FromParameters, Parameters},
     problem::Problem,
+    reading::Answered,
     state::State,
 };
 
@@ -76,11 +77,12 @@ impl StatisticsView {
     pub(super) async fn find(
         state: &State,
         parameters: StatisticsParameters,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Answered<Self>, Problem> {
         let StatisticsParameters { period, which } = parameters;
         let exact = which.exact;
         let by_provider = Dimensions { provider: true, ..Dimensions::default() };
-        let parts = which.sum_up(state, vec![period.range()], by_provider).await?;
+        let Answered { value: parts, from } =
+            which.sum_up(state, vec![period.range()], by_provider).await?;
         let cached_artists = state.cached_artists().await?;
 
         let all = sum(parts.iter().flatten());
@@ -90,13 +92,14 @@ impl StatisticsView {
                 *provider_usage.entry(provider.to_string()).or_default() += sums.generations;
             }
         }
-        Ok(Self {
+        let view = Self {
             from: period.from.map(|time| time.to_string()),
             to: period.to.map(|time| time.to_string()),
             figures: FiguresView::from(&all),
             provider_usage,
             cached_artists,
             percentiles: PercentilesView::of(exact, [&all]),
-        })
+        };
+        Ok(Answered { value: view, from })
     }
 }

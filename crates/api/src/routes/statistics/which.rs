@@ -8,6 +8,7 @@ use super::known;
 use crate::{
     parameters::Parameters,
     problem::{Code, Problem},
+    reading::Answered,
     state::State,
     violation::Violation,
 };
@@ -47,7 +48,7 @@ impl Which {
         state: &State,
         ranges: Vec<TimeRange>,
         dimensions: Dimensions,
-    ) -> Result<Vec<Vec<GroupSums>>, Problem> {
+    ) -> Result<Answered<Vec<Vec<GroupSums>>>, Problem> {
         let Self { artist, provider, model, exact } = self;
         let artist = match artist {
             None => None,
@@ -58,7 +59,7 @@ impl Which {
         };
         let question =
             StatisticsQuestion { ranges, artist, provider, model, dimensions, exact_times: exact };
-        Ok(state.statistics.answer(&question).await?)
+        Ok(state.reading.statistics(&question).await?)
     }
 }
 
