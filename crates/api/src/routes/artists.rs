@@ -288,3 +288,10 @@ impl From<ResearchStatus> for StatusBody {
         }
     }
 }
+
+/// Reads the body of an artist, for the fuzz targets.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn read_any(body: &[u8]) -> Option<ArtistName> {
+    json::read(body, NewArtist::read).ok().map(|NewArtist { name }| name)
+}
