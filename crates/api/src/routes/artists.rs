@@ -148,6 +148,7 @@ pub(super) fn location(artist: &ArtistName) -> String {
 /// Somebody to know.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"name": "J Dilla"}))]
+#[serde(deny_unknown_fields)]
 struct NewArtist {
     /// The name to show.
     #[schema(value_type = String, min_length = 1, max_length = 255)]
