@@ -44,6 +44,8 @@ pub use rate_limiter::{
     Decider, Decision, InvalidRateLimit, InvalidTake, RateLimit, RateLimiter, RateLimiterStatistics,
 };
 pub use read_through::{ReadThrough, ReadThroughError};
+#[cfg(fuzzing)]
+pub use redis::fuzzing;
 #[cfg(feature = "redis")]
 pub use redis::keyspace::{
     Keyspace, KeyspaceError, KeyspaceStatistics, MAX_VALUE_BYTES, PrefixRemoval,
