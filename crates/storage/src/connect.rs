@@ -231,11 +231,22 @@ pub(crate) async fn unhurried(store: &Store) -> Result<PgConnection, Failure> {
     Ok(connection.map_err(Failure::unavailable)??)
 }
 
+/// A file is on this machine.
+#[cfg(not(feature = "postgres"))]
+pub(crate) fn is_readable_on_the_way(
+    _: &Store,
+) -> std::future::Ready<Result<bool, crate::error::Failure>> {
+    std::future::ready(Ok(false))
+}
+
 /// Whether the server is on another machine and a connection to it is not encrypted.
 #[cfg(feature = "postgres")]
 pub(crate) async fn is_readable_on_the_way(store: &Store) -> Result<bool, Failure> {
     use sea_orm::sqlx;
 
+    if store.backend() != Backend::Postgres {
+        return Ok(false);
+    }
     let pool = store.database().get_postgres_connection_pool();
     let server = pool.connect_options();
     if server.get_socket().is_some() || is_this_machine(server.get_host()) {

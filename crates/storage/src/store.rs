@@ -136,13 +136,7 @@ impl Store {
 
     /// Whether the database is on another machine, as far as its address tells, and connections to it are not encrypted.
     pub async fn is_readable_on_the_way(&self) -> Result<bool, RepositoryError> {
-        match self.backend() {
-            #[cfg(feature = "postgres")]
-            Backend::Postgres => Ok(connect::is_readable_on_the_way(self).await?),
-            #[cfg(not(feature = "postgres"))]
-            Backend::Postgres => Ok(false),
-            Backend::Sqlite => Ok(false),
-        }
+        Ok(connect::is_readable_on_the_way(self).await?)
     }
 
     /// Counts the artists that have a profile.
