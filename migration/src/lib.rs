@@ -10,6 +10,7 @@ mod extension;
 mod migrator;
 mod roles;
 mod schema;
+mod sql_file;
 
 mod m20261121_000001_create_vector_extension;
 mod m20261121_000002_create_trigram_extension;

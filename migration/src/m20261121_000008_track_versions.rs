@@ -10,12 +10,9 @@
 //! dropped and made again, or reverted and migrated again, therefore does not repeat the versions
 //! caches may still remember. (A second would have to see a million changes for it to fall behind.)
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::{DbBackend, Statement},
-};
+use sea_orm_migration::prelude::*;
 
-use crate::column::Dialect;
+use crate::{column::Dialect, sql_file};
 
 /// The first of the two keys of the advisory lock on versions; the second is the identity of the
 /// sequence, so that schemas in one database do not wait for each other.
@@ -31,7 +28,12 @@ impl MigrationTrait for Migration {
             include_str!("m20261121_000008_track_versions/postgres_up.sql"),
             include_str!("m20261121_000008_track_versions/sqlite_up.sql"),
         );
-        run(manager, sql).await
+        sql_file::run(
+            manager,
+            &sql.replace("%lock_class%", &LOCK_CLASS.to_string()),
+            &[("%sequence%", "store_version")],
+        )
+        .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -39,35 +41,11 @@ impl MigrationTrait for Migration {
             include_str!("m20261121_000008_track_versions/postgres_down.sql"),
             include_str!("m20261121_000008_track_versions/sqlite_down.sql"),
         );
-        run(manager, sql).await
+        sql_file::run(
+            manager,
+            &sql.replace("%lock_class%", &LOCK_CLASS.to_string()),
+            &[("%sequence%", "store_version")],
+        )
+        .await
     }
-}
-
-/// Runs a file, on PostgreSQL with the placeholders filled in.
-///
-/// A trigger runs under the search path of whoever caused it, so its functions must name the schema.
-/// Writing it into them costs nothing when they run; a `SET search_path` on each would be paid for
-/// every row.
-async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    let connection = manager.get_connection();
-    if manager.get_database_backend() != DbBackend::Postgres {
-        connection.execute_unprepared(sql).await?;
-        return Ok(());
-    }
-
-    let query = "SELECT quote_ident(current_schema()) AS schema, \
-                 quote_literal(quote_ident(current_schema()) || '.store_version') AS sequence";
-    let row = connection
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, query))
-        .await?
-        .ok_or_else(|| DbErr::RecordNotFound("current schema".to_owned()))?;
-    let sequence: String = row.try_get("", "sequence")?;
-    let schema: String = row.try_get("", "schema")?;
-
-    let sql = sql
-        .replace("%lock_class%", &LOCK_CLASS.to_string())
-        .replace("%sequence%", &sequence)
-        .replace("%schema%", &schema);
-    connection.execute_unprepared(&sql).await?;
-    Ok(())
 }

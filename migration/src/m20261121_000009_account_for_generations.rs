@@ -10,12 +10,9 @@
 
 mod rollups;
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::{DbBackend, Statement},
-};
+use sea_orm_migration::prelude::*;
 
-use crate::column::Dialect;
+use crate::{column::Dialect, sql_file};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -28,7 +25,7 @@ impl MigrationTrait for Migration {
             include_str!("m20261121_000009_account_for_generations/postgres_up.sql"),
             include_str!("m20261121_000009_account_for_generations/sqlite_up.sql"),
         );
-        run(manager, sql).await
+        sql_file::run(manager, sql, &[("%history%", "generation_history")]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -36,29 +33,7 @@ impl MigrationTrait for Migration {
             include_str!("m20261121_000009_account_for_generations/postgres_down.sql"),
             include_str!("m20261121_000009_account_for_generations/sqlite_down.sql"),
         );
-        run(manager, sql).await?;
+        sql_file::run(manager, sql, &[("%history%", "generation_history")]).await?;
         rollups::drop(manager).await
     }
-}
-
-/// Runs a file, on PostgreSQL with the placeholders filled in.
-async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    let connection = manager.get_connection();
-    if manager.get_database_backend() != DbBackend::Postgres {
-        connection.execute_unprepared(sql).await?;
-        return Ok(());
-    }
-
-    let query = "SELECT quote_ident(current_schema()) AS schema, \
-                 quote_literal(quote_ident(current_schema()) || '.generation_history') AS history";
-    let row = connection
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, query))
-        .await?
-        .ok_or_else(|| DbErr::RecordNotFound("current schema".to_owned()))?;
-    let history: String = row.try_get("", "history")?;
-    let schema: String = row.try_get("", "schema")?;
-
-    let sql = sql.replace("%history%", &history).replace("%schema%", &schema);
-    connection.execute_unprepared(&sql).await?;
-    Ok(())
 }

@@ -5,12 +5,9 @@
 //! not get in the way of the few changes. A key is revoked and never removed: nobody who keeps keys
 //! would hear of a row that is gone.
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::{DbBackend, Statement},
-};
+use sea_orm_migration::prelude::*;
 
-use crate::column::Dialect;
+use crate::{column::Dialect, sql_file};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -22,7 +19,7 @@ impl MigrationTrait for Migration {
             include_str!("m20261121_000010_create_api_keys/postgres_up.sql"),
             include_str!("m20261121_000010_create_api_keys/sqlite_up.sql"),
         );
-        run(manager, sql).await
+        sql_file::run(manager, sql, &[]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -30,23 +27,6 @@ impl MigrationTrait for Migration {
             include_str!("m20261121_000010_create_api_keys/postgres_down.sql"),
             "DROP TABLE api_keys;",
         );
-        run(manager, sql).await
+        sql_file::run(manager, sql, &[]).await
     }
-}
-
-/// Runs a file, on PostgreSQL with the name of the schema filled in.
-async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    let connection = manager.get_connection();
-    if manager.get_database_backend() != DbBackend::Postgres {
-        connection.execute_unprepared(sql).await?;
-        return Ok(());
-    }
-    let query = "SELECT quote_ident(current_schema()) AS schema";
-    let row = connection
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, query))
-        .await?
-        .ok_or_else(|| DbErr::RecordNotFound("current schema".to_owned()))?;
-    let schema: String = row.try_get("", "schema")?;
-    connection.execute_unprepared(&sql.replace("%schema%", &schema)).await?;
-    Ok(())
 }
