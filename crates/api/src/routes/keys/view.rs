@@ -2,6 +2,7 @@
 
 use domain::{ApiKey, KeyText};
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body::{KeyLimitsBody, ScopeBody};
@@ -9,22 +10,7 @@ use crate::state::State;
 
 /// A page of keys.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ApiKeyPage, example = json!({
-    "keys": [{
-        "id": "LygHa16AHYF",
-        "prefix": "gb_LygHa16AHYF",
-        "name": "nightly import",
-        "scopes": ["read", "write"],
-        "status": "active",
-        "limits": {"requests_per_second": 50, "burst": 100, "requests_per_hour": null},
-        "created_at": "2026-11-21T08:30:00Z",
-        "expires_at": null,
-        "revoked_at": null,
-        "last_used_at": "2026-11-21T09:15:00Z",
-        "version": 42
-    }],
-    "next_cursor": null
-}))]
+#[schema(as = ApiKeyPage, example = json!({"keys": [example_of_a_key()], "next_cursor": null}))]
 pub(super) struct KeyPageView {
     /// The keys, oldest first.
     pub(super) keys: Vec<KeyView>,
@@ -34,19 +20,7 @@ pub(super) struct KeyPageView {
 
 /// A key. Nothing but the answer that makes it shows its secret.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ApiKey, example = json!({
-    "id": "LygHa16AHYF",
-    "prefix": "gb_LygHa16AHYF",
-    "name": "nightly import",
-    "scopes": ["read", "write"],
-    "status": "active",
-    "limits": {"requests_per_second": 50, "burst": 100, "requests_per_hour": null},
-    "created_at": "2026-11-21T08:30:00Z",
-    "expires_at": null,
-    "revoked_at": null,
-    "last_used_at": "2026-11-21T09:15:00Z",
-    "version": 42
-}))]
+#[schema(as = ApiKey, example = json!(example_of_a_key()))]
 pub(crate) struct KeyView {
     /// What it is known by.
     id: String,
@@ -79,6 +53,23 @@ pub(crate) struct KeyView {
     last_used_at: Option<String>,
     /// Moves whenever the key changes; using it does not count.
     version: u64,
+}
+
+/// One that was not made a moment ago.
+fn example_of_a_key() -> Value {
+    json!({
+        "id": "LygHa16AHYF",
+        "prefix": "gb_LygHa16AHYF",
+        "name": "nightly import",
+        "scopes": ["read", "write"],
+        "status": "active",
+        "limits": {"requests_per_second": 50, "burst": 100, "requests_per_hour": null},
+        "created_at": "2026-11-21T08:30:00Z",
+        "expires_at": null,
+        "revoked_at": null,
+        "last_used_at": "2026-11-21T09:15:00Z",
+        "version": 42
+    })
 }
 
 impl KeyView {
