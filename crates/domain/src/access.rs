@@ -2,16 +2,14 @@
 
 mod key_hash;
 mod key_limits;
-mod key_name;
 mod key_text;
 mod public_key_id;
 mod scope;
 
-use crate::{Id, Timestamp, Version};
+use crate::{Id, Label, Timestamp, Version};
 
 pub use key_hash::{InvalidKeyHash, KeyHash};
 pub use key_limits::{InvalidQuota, KeyLimits, Quota};
-pub use key_name::{InvalidKeyName, KeyName};
 pub use key_text::{InvalidKeyText, KeySecret, KeyText};
 pub use public_key_id::{InvalidPublicKeyId, PublicKeyId};
 pub use scope::{NoScope, Scope, Scopes, UnknownScope, UnknownScopes};
@@ -27,7 +25,7 @@ pub struct ApiKey {
     /// What people know it by.
     pub public_id: PublicKeyId,
     /// What it is for.
-    pub name: KeyName,
+    pub name: Label,
     /// What is left of its secret.
     pub hash: KeyHash,
     /// What it opens.
@@ -66,7 +64,7 @@ pub struct NewApiKey {
     /// What is left of its secret.
     pub hash: KeyHash,
     /// What it is for.
-    pub name: KeyName,
+    pub name: Label,
     /// What it opens.
     pub scopes: Scopes,
     /// How much whoever has it may ask for.
@@ -108,7 +106,7 @@ mod tests {
         let key = |expires_at, revoked_at| ApiKey {
             id: ApiKeyId::generate(),
             public_id: PublicKeyId::from_random([7; 8]),
-            name: KeyName::try_from("n").unwrap(),
+            name: Label::try_from("n").unwrap(),
             hash: KeyHash::new([1; 32]),
             scopes: Scopes::of(Scope::Read),
             limits: KeyLimits::default(),

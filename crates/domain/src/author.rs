@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ApiKeyId, KeyName, PublicKeyId};
+use crate::{ApiKeyId, Label, PublicKeyId};
 
 /// Whoever is behind a write, as it is remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Actor {
         /// What people know it by.
         public_id: PublicKeyId,
         /// What it is for.
-        name: KeyName,
+        name: Label,
     },
     /// Somebody at the command line, beside the service.
     Command,

@@ -1,7 +1,6 @@
 //! What was generated, and what it took.
 
 mod kind;
-mod label;
 mod money;
 mod provider;
 mod quarter;
@@ -10,10 +9,9 @@ mod sums;
 mod times;
 mod tokens;
 
-use crate::{ArtistName, Id, JsonObject, Text, Timestamp};
+use crate::{ArtistName, Id, JsonObject, Label, Text, Timestamp};
 
 pub use kind::GenerationKind;
-pub use label::{InvalidLabel, Label};
 pub use money::{Cost, InvalidCost, Money};
 pub use provider::{InvalidProvider, Provider};
 pub use quarter::{Quarter, QuarterSpan};

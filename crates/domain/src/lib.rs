@@ -8,6 +8,7 @@ mod cursor;
 mod generation;
 mod id;
 mod json;
+mod label;
 mod limit;
 mod repository;
 mod research_source;
@@ -19,9 +20,9 @@ mod timestamp;
 mod version;
 
 pub use access::{
-    ApiKey, ApiKeyId, InvalidKeyHash, InvalidKeyName, InvalidKeyText, InvalidPublicKeyId,
-    InvalidQuota, KeyHash, KeyLimits, KeyName, KeySecret, KeyStanding, KeyText, NewApiKey, NoScope,
-    PublicKeyId, Quota, Scope, Scopes, UnknownScope, UnknownScopes,
+    ApiKey, ApiKeyId, InvalidKeyHash, InvalidKeyText, InvalidPublicKeyId, InvalidQuota, KeyHash,
+    KeyLimits, KeySecret, KeyStanding, KeyText, NewApiKey, NoScope, PublicKeyId, Quota, Scope,
+    Scopes, UnknownScope, UnknownScopes,
 };
 pub use artist::{
     Artist, ArtistId, ArtistKey, ArtistName, InvalidArtistName, ResearchStatus, SearchText,
@@ -37,12 +38,12 @@ pub use cursor::{
 };
 pub use generation::{
     Cost, Generation, GenerationDetails, GenerationId, GenerationKind, GenerationStatus,
-    GenerationStep, InvalidCost, InvalidLabel, InvalidProvider, InvalidTimes, Label, Money,
-    NewGeneration, Provider, Quarter, QuarterSpan, Sums, Times, TokenSums, Tokens,
-    UnknownGenerationStatus,
+    GenerationStep, InvalidCost, InvalidProvider, InvalidTimes, Money, NewGeneration, Provider,
+    Quarter, QuarterSpan, Sums, Times, TokenSums, Tokens, UnknownGenerationStatus,
 };
 pub use id::{Id, InvalidId};
 pub use json::{InvalidJson, JsonArray, JsonObject};
+pub use label::{InvalidLabel, Label};
 pub use limit::{Limit, LimitOutOfRange};
 pub use repository::{
     ApiKeys, ArtistFilter, Artists, AuditLog, BulkCounts, BulkLoad, Change, ChangeFollower,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use api::access::{NoAccessSecret, access_secret};
 use domain::{
-    Actor, ApiKey, ApiKeys, Author, KeyChange, KeyHash, KeyLimits, KeyName, KeyStanding, Limit,
+    Actor, ApiKey, ApiKeys, Author, KeyChange, KeyHash, KeyLimits, KeyStanding, Label, Limit,
     NewApiKey, PublicKeyId, Quota, RepositoryError, RequestId, Rotated, Rotation, Scope, Scopes,
     Timestamp, Version,
 };
@@ -21,7 +21,7 @@ pub fn new_key(number: u8) -> anyhow::Result<NewApiKey> {
     Ok(NewApiKey {
         public_id: PublicKeyId::from_random([number; 8]),
         hash: KeyHash::new([number; 32]),
-        name: KeyName::try_from(format!("key {number}").as_str())?,
+        name: Label::try_from(format!("key {number}").as_str())?,
         scopes: Scopes::new([Scope::Read, Scope::Generate])?,
         limits: KeyLimits {
             requests_per_second: Some(Quota::try_from(5)?),
@@ -56,7 +56,7 @@ async fn since(keys: &dyn ApiKeys, version: Version) -> anyhow::Result<Vec<ApiKe
 pub async fn returns_what_was_stored(fixture: &impl Fixture) -> anyhow::Result<()> {
     let keys = fixture.store().api_keys();
     let mut new = new_key(1)?;
-    new.name = KeyName::try_from("ein Schlüssel für 坂本龍一 🥁")?;
+    new.name = Label::try_from("ein Schlüssel für 坂本龍一 🥁")?;
     new.expires_at = Some("2099-01-01T00:00:00.000001Z".parse()?);
 
     let key = keys.insert(&new, &author()).await?;

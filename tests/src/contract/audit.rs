@@ -3,8 +3,8 @@
 use anyhow::{Context, ensure};
 use domain::{
     Actor, ApiKey, ApiKeyId, AuditAction, AuditFilter, AuditRecord, Author, Expected, KeyHash,
-    KeyName, Limit, NewGeneration, ProfileRecord, PublicKeyId, RepositoryError, RequestId,
-    Rotation, SourceType, TimeRange,
+    Label, Limit, NewGeneration, ProfileRecord, PublicKeyId, RepositoryError, RequestId, Rotation,
+    SourceType, TimeRange,
 };
 use storage::Store;
 
@@ -16,7 +16,7 @@ fn author(request: &str) -> anyhow::Result<Author> {
     let actor = Actor::Key {
         id: ApiKeyId::generate(),
         public_id: PublicKeyId::from_random([5; 8]),
-        name: KeyName::try_from("an import")?,
+        name: Label::try_from("an import")?,
     };
     Ok(Author { actor, request: RequestId::try_from(request.as_bytes())? })
 }

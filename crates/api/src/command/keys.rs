@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use cache::{FreshKey, NoRandomness};
 use clap::ValueEnum;
 use domain::{
-    ApiKey, ApiKeyCursor, ApiKeys, Author, KeyLimits, KeyName, KeyText, Limit, NewApiKey, NoScope,
+    ApiKey, ApiKeyCursor, ApiKeys, Author, KeyLimits, KeyText, Label, Limit, NewApiKey, NoScope,
     PublicKeyId, Quota, RepositoryError, Rotated, Rotation, Scope, Scopes, Timestamp,
 };
 use serde_json::json;
@@ -70,7 +70,7 @@ enum Action {
 struct NewKey {
     /// What it is for, 1 to 100 characters.
     #[arg(long, value_name = "NAME")]
-    name: KeyName,
+    name: Label,
     /// What it opens: `read`, `write`, `generate` or `admin`, which includes the others. Can be given several times.
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     scopes: Vec<Scope>,

@@ -1,6 +1,7 @@
 //! What statistics tell generations apart by.
 
-use super::{GenerationStatus, Label, Provider};
+use super::{GenerationStatus, Provider};
+use crate::Label;
 
 /// What statistics tell generations apart by, besides time and artist.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

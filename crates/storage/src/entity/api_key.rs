@@ -1,6 +1,6 @@
 //! Table `api_keys`.
 
-use domain::{ApiKey, ApiKeyId, KeyHash, KeyLimits, KeyName, NewApiKey, Quota, Timestamp};
+use domain::{ApiKey, ApiKeyId, KeyHash, KeyLimits, Label, NewApiKey, Quota, Timestamp};
 use sea_orm::{Set, entity::prelude::*};
 
 use super::{StoredTime, artist::stored_version};
@@ -96,7 +96,7 @@ impl TryFrom<Model> for ApiKey {
         Ok(Self {
             id: ApiKeyId::from_uuid(id),
             public_id: public_id.parse().map_err(Failure::corrupt)?,
-            name: KeyName::try_from(name.as_str()).map_err(Failure::corrupt)?,
+            name: Label::try_from(name.as_str()).map_err(Failure::corrupt)?,
             hash: KeyHash::try_from(hash.as_slice()).map_err(Failure::corrupt)?,
             scopes: scopes.parse().map_err(Failure::corrupt)?,
             limits: KeyLimits {

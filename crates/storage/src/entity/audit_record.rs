@@ -2,7 +2,7 @@
 
 use domain::{
     Actor, ApiKeyId, ArtistKey, AuditEntry, AuditRecord, AuditRecordId, AuditSubject, Author,
-    GenerationId, KeyName, RequestId, Version,
+    GenerationId, Label, RequestId, Version,
 };
 use sea_orm::entity::prelude::*;
 
@@ -65,7 +65,7 @@ impl TryFrom<Model> for AuditRecord {
             ("key", Some(id), Some(public_id), Some(name)) => Actor::Key {
                 id: ApiKeyId::from_uuid(id),
                 public_id: public_id.parse().map_err(Failure::corrupt)?,
-                name: KeyName::try_from(name.as_str()).map_err(Failure::corrupt)?,
+                name: Label::try_from(name.as_str()).map_err(Failure::corrupt)?,
             },
             _ => return Err(Failure::corrupt(UnknownActor)),
         };

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use api::state::StateSettings;
 use cache::{Bounds, KeyHasher};
 use domain::{
-    Actor, Author, KeyLimits, KeyName, KeyText, NewApiKey, RequestId, Scope, Scopes, Timestamp,
+    Actor, Author, KeyLimits, KeyText, Label, NewApiKey, RequestId, Scope, Scopes, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -91,7 +91,7 @@ async fn stored(
     let new = NewApiKey {
         public_id: fresh.text.public_id().clone(),
         hash: fresh.hash,
-        name: KeyName::try_from("a key")?,
+        name: Label::try_from("a key")?,
         scopes: Scopes::new(scopes.iter().copied())?,
         limits: KeyLimits::default(),
         expires_at,

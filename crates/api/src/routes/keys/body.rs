@@ -1,6 +1,6 @@
 //! A key to make, as a request states it.
 
-use domain::{KeyLimits, KeyName, Quota, Scope, Scopes, Timestamp};
+use domain::{KeyLimits, Label, Quota, Scope, Scopes, Timestamp};
 use utoipa::ToSchema;
 
 use crate::json::{Members, Node};
@@ -17,7 +17,7 @@ use crate::json::{Members, Node};
 pub(super) struct NewKey {
     /// What it is for.
     #[schema(value_type = String, min_length = 1, max_length = 100)]
-    pub(super) name: KeyName,
+    pub(super) name: Label,
     /// What it opens: `read`, `write`, `generate` or `admin`, which includes the others.
     #[schema(value_type = Vec<ScopeBody>, min_items = 1)]
     pub(super) scopes: Scopes,
@@ -87,7 +87,7 @@ impl NewKey {
         let mut members = node.members()?;
         let name = members
             .required("name")
-            .and_then(|node| node.checked(KeyName::try_from(node.text()?.as_str())));
+            .and_then(|node| node.checked(Label::try_from(node.text()?.as_str())));
         let scopes = members.required("scopes").and_then(|node| read_scopes(&node));
         let limits = members.optional("limits").map(|node| read_limits(&node));
         let expires_at = members.optional("expires_at").map(|node| read_end(&node, now));

@@ -1,8 +1,9 @@
 //! Short names that callers choose.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
-/// A trimmed name of one line, 1 to [`Label::MAX_CHARS`] characters, such as that of a model. Case counts.
+/// A trimmed name of one line, 1 to [`Label::MAX_CHARS`] characters, such as that of a model or of an API key. Case
+/// counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(Box<str>);
 
@@ -30,6 +31,14 @@ impl TryFrom<&str> for Label {
             chars if Self::MAX_CHARS < chars => Err(InvalidLabel::TooLong { chars }),
             _ => Ok(Self(text.into())),
         }
+    }
+}
+
+impl FromStr for Label {
+    type Err = InvalidLabel;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::try_from(text)
     }
 }
 
