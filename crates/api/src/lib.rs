@@ -12,6 +12,7 @@ mod failures;
 pub mod freshness;
 pub mod idempotency;
 pub mod json;
+pub mod limits;
 pub mod metrics;
 pub mod money;
 pub mod negotiation;
@@ -45,6 +46,7 @@ pub use problem::problem_reference;
 use crate::{
     access::{admission, documented, needs::Guard},
     document::Document,
+    limits::Deadlines,
     routes::Routes,
     state::State,
 };
@@ -71,10 +73,13 @@ pub fn app(
         .app_data(web::Data::new(Document::of(&openapi)))
         .app_data(web::Data::new(Routes::of(&openapi)))
         .app_data(web::Data::new(Guard::default()))
+        .app_data(web::Data::new(Deadlines::default()))
         .service(documentation())
         .default_service(web::to(routes::refuse))
         .wrap(from_fn(admission::admit))
+        .wrap(from_fn(limits::keep))
         .wrap(from_fn(observation::observe))
+        .wrap(from_fn(limits::shed))
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it.

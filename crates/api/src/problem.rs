@@ -10,7 +10,10 @@ use domain::{ArtistName, GenerationId, InvalidArtistName, RepositoryError, Versi
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{causes::with_causes, freshness::Served, json::InvalidDocument, violation::Violation};
+use crate::{
+    causes::with_causes, freshness::Served, json::InvalidDocument, limits::RateStanding,
+    violation::Violation,
+};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -88,8 +91,18 @@ pub enum Code {
     VersionMismatch,
     /// The body is larger than the service takes.
     PayloadTooLarge,
+    /// Path and query are longer than the service takes.
+    UrlTooLong,
     /// The body is not declared as plain JSON.
     UnsupportedMediaType,
+    /// The body took too long to arrive.
+    BodyTooSlow,
+    /// The client asks more often than it may; `Retry-After` tells when to try again.
+    TooManyRequests,
+    /// More requests are in progress than the service takes; `Retry-After` tells when to try again.
+    Overloaded,
+    /// The request took longer than its route may; a write may still be done.
+    DeadlineExceeded,
     /// The service is at fault.
     InternalError,
     /// The database cannot be reached or is overloaded; `Retry-After` tells when to try again.
@@ -100,7 +113,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 34] = [
         Self::MalformedBody,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -126,7 +139,12 @@ impl Code {
         Self::AccessOff,
         Self::VersionMismatch,
         Self::PayloadTooLarge,
+        Self::UrlTooLong,
         Self::UnsupportedMediaType,
+        Self::BodyTooSlow,
+        Self::TooManyRequests,
+        Self::Overloaded,
+        Self::DeadlineExceeded,
         Self::InternalError,
         Self::DatabaseUnavailable,
         Self::InsufficientStorage,
@@ -148,6 +166,11 @@ impl Code {
     #[must_use]
     pub const fn title(self) -> &'static str {
         self.row().2
+    }
+
+    /// After how many seconds there is some use in trying again, when that is all there is to do.
+    fn retry_after(self) -> Option<u64> {
+        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
     fn urn(self) -> String {
@@ -224,6 +247,23 @@ impl Code {
                 "unsupported_media_type",
                 "The body must be plain JSON",
             ),
+            Self::UrlTooLong => {
+                (Status::URI_TOO_LONG, "url_too_long", "Path and query are too long")
+            }
+            Self::BodyTooSlow => {
+                (Status::REQUEST_TIMEOUT, "body_too_slow", "The body took too long to arrive")
+            }
+            Self::TooManyRequests => {
+                (Status::TOO_MANY_REQUESTS, "too_many_requests", "There are too many requests")
+            }
+            Self::Overloaded => {
+                (Status::SERVICE_UNAVAILABLE, "overloaded", "The service has too much to do")
+            }
+            Self::DeadlineExceeded => (
+                Status::SERVICE_UNAVAILABLE,
+                "deadline_exceeded",
+                "The request took longer than it may",
+            ),
             Self::InternalError => {
                 (Status::INTERNAL_SERVER_ERROR, "internal_error", "The service failed")
             }
@@ -251,6 +291,8 @@ pub struct Problem {
     current_version: Option<Version>,
     allow: Option<Box<str>>,
     served: Option<Box<Served>>,
+    retry_after: Option<u64>,
+    standing: Option<Box<RateStanding>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -265,6 +307,8 @@ impl Problem {
             current_version: None,
             allow: None,
             served: None,
+            retry_after: code.retry_after(),
+            standing: None,
             source: None,
         }
     }
@@ -369,6 +413,18 @@ impl Problem {
         Self { served: Some(Box::new(served)), ..self }
     }
 
+    /// Says when to try again, in seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Says how the client stands with its limits.
+    #[must_use]
+    pub fn standing(self, standing: RateStanding) -> Self {
+        Self { standing: Some(Box::new(standing)), ..self }
+    }
+
     /// Says where in the request the problem lies.
     #[must_use]
     pub fn at(mut self, violation: Violation) -> Self {
@@ -407,10 +463,14 @@ impl Problem {
         if self.code.status() == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        if self.code == Code::DatabaseUnavailable {
-            response.insert_header((header::RETRY_AFTER, "1"));
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        response.content_type(MEDIA_TYPE).json(self.body(request_id, path))
+        let mut response = response.content_type(MEDIA_TYPE).json(self.body(request_id, path));
+        if let Some(standing) = &self.standing {
+            standing.tell(response.headers_mut());
+        }
+        response
     }
 
     /// The problem of one entry, in an answer that other entries are not failed by.
@@ -436,6 +496,8 @@ impl Problem {
             current_version,
             allow: _,
             served: _,
+            retry_after: _,
+            standing: _,
             source: _,
         } = self;
         ProblemBody {
