@@ -153,7 +153,7 @@ pub struct LimitStatistics {
     pub cut: u64,
 }
 
-/// Whether a path asks for the service's health, which is never limited: who watches over it has to see it under load too.
-pub(crate) fn is_about_health(path: &str) -> bool {
-    path == "/health" || path.starts_with("/health/")
+/// Whether a path asks how the service is, which is never limited: who watches over it has to see it under load too.
+pub(crate) fn is_watching(path: &str) -> bool {
+    matches!(path, "/health" | "/metrics") || path.starts_with("/health/")
 }

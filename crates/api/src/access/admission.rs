@@ -19,7 +19,7 @@ use super::{
     needs::{Guard, Need},
 };
 use crate::{
-    limits::{Counted, RateStanding, client_network, is_about_health},
+    limits::{Counted, RateStanding, client_network, is_watching},
     problem::{Code, Problem},
     routes::Routes,
     state::State,
@@ -56,13 +56,13 @@ pub(crate) async fn admit(
     }
 }
 
-/// Counts the request, unless it asks for the service's health.
+/// Counts the request, unless it asks how the service is.
 async fn counted(
     state: &State,
     request: &ServiceRequest,
     caller: Caller,
 ) -> Result<(Caller, Option<RateStanding>), Problem> {
-    if is_about_health(request.path()) {
+    if is_watching(request.path()) {
         return Ok((caller, None));
     }
     let standing = match &caller {

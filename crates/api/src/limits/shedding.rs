@@ -9,7 +9,7 @@ use actix_web::{
     web,
 };
 
-use super::{ConnectionWatch, is_about_health};
+use super::{ConnectionWatch, is_watching};
 use crate::{
     observation::{REQUEST_ID, request_id},
     problem::{Code, Problem},
@@ -23,7 +23,7 @@ pub(crate) async fn shed(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let _under_way = request.conn_data::<ConnectionWatch>().map(ConnectionWatch::begin);
-    if is_about_health(request.path()) {
+    if is_watching(request.path()) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let Some(permit) = state.limits().in_progress.enter() else {
