@@ -83,6 +83,7 @@ fn texts_in(value: &Value, pointer: &str, found: &mut Vec<String>) {
         }
         Value::Object(members) => {
             for (name, member) in members {
+                let name = name.replace('~', "~0").replace('/', "~1");
                 texts_in(member, &format!("{pointer}/{name}"), found);
             }
         }
