@@ -1,6 +1,6 @@
 //! Texts and numbers that somebody hopes will be taken for something else.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::{ARTISTS, GENERATIONS, profile_path, saved};
@@ -105,7 +105,8 @@ async fn in_bodies(service: &Service, text: &str) -> anyhow::Result<()> {
         texts_in(&body, "", &mut pointers);
         ensure!(!pointers.is_empty(), "{body}");
         for pointer in pointers {
-            let hostile = body::changed(body.clone(), &pointer, json!(text))?;
+            let mut hostile = body.clone();
+            *hostile.pointer_mut(&pointer).context("a text")? = json!(text);
             let before = service.contents().await?;
             let request = request.clone().json(hostile.to_string());
             let answer = service.send(&request).await?;
