@@ -7,9 +7,11 @@ RUN cargo build --release --locked --package groovebase-api && strip target/rele
 
 FROM debian:trixie-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --create-home --home-dir /data groovebase
+    && groupadd --gid 10001 groovebase \
+    && useradd --uid 10001 --gid 10001 --create-home --home-dir /data --shell /usr/sbin/nologin groovebase
 COPY --from=build /source/target/release/groovebase /usr/local/bin/groovebase
-USER groovebase
+# By number, so that whoever runs the image can tell that it is not root.
+USER 10001:10001
 # Without a database URL the embedded store lies here; mount a volume to keep it.
 WORKDIR /data
 VOLUME /data

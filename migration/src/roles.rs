@@ -35,6 +35,8 @@ impl Role {
             && name.len() <= MAX_NAME_BYTES
             && !name.chars().any(char::is_control)
             && !name.starts_with("pg_")
+            // They stand for something in the statements that the name is put into.
+            && !name.contains(['$', '%'])
             // Names that mean somebody else where a role is named.
             && !matches!(name, "public" | "none" | "current_user" | "session_user" | "current_role");
         if !is_usable {

@@ -2,6 +2,7 @@
 
 mod check;
 mod codegen;
+mod conformance;
 mod generate_history;
 mod migrate;
 mod services;
@@ -25,6 +26,7 @@ enum Task {
     Migrate(migrate::Task),
     Check(check::Task),
     Codegen(codegen::Task),
+    Conformance(conformance::Task),
     GenerateHistory(generate_history::Task),
 }
 
@@ -36,6 +38,7 @@ impl Task {
             Self::Migrate(task) => task.run(),
             Self::Check(task) => task.run(),
             Self::Codegen(task) => task.run(),
+            Self::Conformance(task) => task.run(),
             Self::GenerateHistory(task) => task.run(),
         }
     }

@@ -3,7 +3,7 @@
 //! Each service is obtained on its own, the first way that works:
 //!
 //! 1. an address given in the environment ([`environment`]);
-//! 2. a Docker engine and the repository's `compose.yaml` ([`docker`]);
+//! 2. a Docker engine and `xtask/compose.yaml` ([`docker`]);
 //! 3. programs installed on this machine ([`installed`]);
 //! 4. on a Debian-like machine, as root, a private Debian root in the cache folder
 //!    ([`private_root`]).

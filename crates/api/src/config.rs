@@ -202,6 +202,12 @@ impl DatabaseSettings {
 }
 
 impl DatabaseSettings {
+    /// Whether the database is a file of this program.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.database_url.expose_secret().starts_with("sqlite:")
+    }
+
     /// The URL of the database for reading, with what the settings say about TLS.
     #[must_use]
     pub fn read_url(&self) -> Option<SecretString> {

@@ -352,7 +352,7 @@ impl Problem {
     /// The API key opens nothing any more, so there is nothing to hand on.
     #[must_use]
     pub fn key_over() -> Self {
-        Self::new(Code::Conflict, "the API key has expired or was revoked; make a new one")
+        Self::new(Code::Conflict, "the API key has expired, was revoked or was rotated before")
     }
 
     /// Nobody has to prove to be an admin, so nobody is handed a key.

@@ -17,7 +17,7 @@ use cache::{GenerationStatistics, GroupSums, StatisticsQuestion, StatisticsStatu
 use domain::{
     ArtistId, Generations, HistoryCursor, HistoryFilter, HistoryPage, Limit, RepositoryError,
 };
-use storage::Store;
+use storage::{QueryStatistics, Store};
 
 use crate::{causes::with_causes, state::Connections};
 
@@ -156,6 +156,13 @@ impl Reading {
         Some(other.store.probe(PATIENCE).await.answer)
     }
 
+    /// What was asked of the database for reading.
+    #[must_use]
+    pub fn query_statistics(&self) -> QueryStatistics {
+        let other = self.read_database.as_ref();
+        other.map(|other| other.store.query_statistics()).unwrap_or_default()
+    }
+
     /// Closes the database for reading.
     pub async fn close(&self) {
         if let Some(other) = &self.read_database {
@@ -163,7 +170,8 @@ impl Reading {
         }
     }
 
-    /// Whatever fails in the database for reading, such as a replica that has not got a table yet, the other one can.
+    /// Whatever fails in the database for reading, such as a replica that has not got a table yet, the other one can;
+    /// unless it takes too long.
     async fn ask<T>(
         &self,
         ask: impl AsyncFn(&Source) -> Result<T, RepositoryError>,
@@ -172,6 +180,7 @@ impl Reading {
             return Ok(Answered { value: ask(&self.database).await?, from: None });
         };
         if !other.failed.is_recent() {
+            let began = Instant::now();
             match ask(&other.source).await {
                 Ok(value) => {
                     other.answered.fetch_add(1, Ordering::Relaxed);
@@ -179,6 +188,10 @@ impl Reading {
                         tracing::info!("The database for reading answers again");
                     }
                     return Ok(Answered { value, from: Some(ReadFrom::ReadDatabase) });
+                }
+                // What took up all its time there would take up that of everybody here.
+                Err(error) if other.store.statement_timeout() <= began.elapsed() => {
+                    return Err(error);
                 }
                 Err(error) => {
                     if other.failed.begin() {

@@ -2,6 +2,8 @@
 
 pub mod artists;
 pub mod audit;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod generations;
 pub mod keys;
 pub mod operations;

@@ -19,6 +19,7 @@ use crate::{
     "extracted_data": {"swing_percent": 62},
     "confidence": 0.8
 }))]
+#[serde(deny_unknown_fields)]
 pub struct SourceBody {
     /// Which kind it is.
     #[schema(value_type = SourceTypeBody)]

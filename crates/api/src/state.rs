@@ -268,7 +268,7 @@ impl State {
     /// When it cannot be written as text.
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
         self.metrics.text(Counted {
-            queries: self.store.query_statistics(),
+            queries: self.store.query_statistics().with(self.reading.query_statistics()),
             connections: self.connections(),
             tiers: &[
                 ("profile", self.style_profiles.statistics()),
@@ -319,11 +319,13 @@ impl State {
     }
 
     /// Whether requests may be sent here: the catalog was complete once, and either the database answers or what is cached
-    /// may be handed out without it.
+    /// may be handed out without it. Where keys are asked for, they have to be there.
     pub async fn is_ready(&self) -> bool {
         let Some(age) = self.feed.status().age else { return false };
         !self.is_stopping()
-            && (self.probe().await.answer.is_some() || age <= self.max_stale_if_error)
+            && self.keyring.as_ref().is_none_or(Keyring::is_usable)
+            // Anybody may ask, so the database is asked only when it matters.
+            && (age <= self.max_stale_if_error || self.probe().await.answer.is_some())
     }
 
     /// The database's kind.

@@ -45,6 +45,8 @@ pub use rate_limiter::{
     RateLimiterStatistics,
 };
 pub use read_through::{ReadThrough, ReadThroughError};
+#[cfg(fuzzing)]
+pub use redis::fuzzing;
 #[cfg(feature = "redis")]
 pub use redis::keyspace::{
     Keyspace, KeyspaceError, KeyspaceStatistics, MAX_VALUE_BYTES, PrefixRemoval,

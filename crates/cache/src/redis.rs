@@ -40,6 +40,8 @@ use self::{
 };
 
 pub(crate) use self::connection::Connection;
+#[cfg(fuzzing)]
+pub use self::envelope::fuzzing;
 pub use self::{
     settings::{InvalidRedisSettings, RedisSettings},
     statistics::{RedisFailures, RedisStatistics},

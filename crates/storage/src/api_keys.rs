@@ -89,11 +89,12 @@ impl ApiKeys for SeaApiKeys {
         let (after, limit) = bounds(version, limit);
         self.0
             .retry(Operation::Changes, Table::ApiKeys, || async {
+                // A revocation does not wait behind requests.
                 let query = Entity::find()
                     .filter(Column::Version.gt(after))
                     .order_by_asc(Column::Version)
                     .limit(u64::try_from(limit).unwrap_or(u64::MAX));
-                let rows = query.all(self.0.database()).await?;
+                let rows = query.all(self.0.apart()).await?;
                 rows.into_iter().map(change).collect()
             })
             .await
@@ -144,9 +145,11 @@ impl SeaApiKeys {
         let _writer = self.0.writer().await?;
         let transaction = self.0.begin_versioned().await?;
         let Some(old) = row(&*transaction, key).await? else { return Ok(None) };
+        let was_rotated = old.rotated_at.is_some();
         let old = ApiKey::try_from(old)?;
         let now = self.0.now();
-        if old.standing(now) != KeyStanding::Good {
+        // One that was rotated has a short time left, which says nothing of how long its successor is to last.
+        if was_rotated || old.standing(now) != KeyStanding::Good {
             return Err(RepositoryError::Conflict.into());
         }
 
@@ -163,6 +166,7 @@ impl SeaApiKeys {
         let new = self.write(&transaction, &new, now).await?;
         let end = now.saturating_add_micros(rotation.grace_micros);
         let end = old.expires_at.map_or(end, |earlier| earlier.min(end));
+        self.set_time(&transaction, key, Column::RotatedAt, now).await?;
         self.set_time(&transaction, key, Column::ExpiresAt, end).await?;
         let before = old.version;
         let old = written(&transaction, key).await?;

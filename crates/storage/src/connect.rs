@@ -188,6 +188,36 @@ fn postgres_options(url: &str, limits: &PoolLimits) -> Result<ConnectOptions, Co
     Ok(options)
 }
 
+/// One connection beside the pool, opened when it is first needed, for what must not wait behind requests.
+pub(crate) fn apart(
+    database: &DatabaseConnection,
+    backend: Backend,
+    limits: &PoolLimits,
+) -> DatabaseConnection {
+    match backend {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => {
+            let server = database.get_postgres_connection_pool().connect_options();
+            let pool = sea_orm::sqlx::postgres::PgPoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(limits.acquire_timeout)
+                .connect_lazy_with(server.as_ref().clone());
+            sea_orm::SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
+        }
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => {
+            let file = database.get_sqlite_connection_pool().connect_options();
+            let pool = sea_orm::sqlx::sqlite::SqlitePoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(limits.acquire_timeout)
+                .connect_lazy_with(file.as_ref().clone().create_if_missing(false));
+            sea_orm::SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
+        }
+        #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+        _ => database.clone(),
+    }
+}
+
 /// Opens a connection beside the pool, for work that may take as long as it takes.
 #[cfg(feature = "postgres")]
 pub(crate) async fn unhurried(store: &Store) -> Result<PgConnection, Failure> {

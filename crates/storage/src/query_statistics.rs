@@ -220,6 +220,36 @@ pub struct QueryStatistics {
     pub errors: Vec<QueryErrors>,
 }
 
+impl QueryStatistics {
+    /// The same with what was asked of another database.
+    #[must_use]
+    pub fn with(mut self, others: Self) -> Self {
+        for other in others.durations {
+            let known = |it: &&mut QueryDurations| {
+                (it.operation, it.table) == (other.operation, other.table)
+            };
+            if let Some(known) = self.durations.iter_mut().find(known) {
+                for (bucket, more) in known.buckets.iter_mut().zip(other.buckets) {
+                    *bucket += more;
+                }
+                known.total += other.total;
+            } else {
+                self.durations.push(other);
+            }
+        }
+        for other in others.errors {
+            let known =
+                |it: &&mut QueryErrors| (it.operation, it.error) == (other.operation, other.error);
+            if let Some(known) = self.errors.iter_mut().find(known) {
+                known.number += other.number;
+            } else {
+                self.errors.push(other);
+            }
+        }
+        self
+    }
+}
+
 /// How long the attempts at one operation took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryDurations {

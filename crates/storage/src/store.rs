@@ -5,7 +5,7 @@ mod outage;
 mod probe;
 mod versioned_transaction;
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use domain::{
     ApiKeys, Artists, AuditLog, BulkLoad, Changes, Clock, GenerationRollups, Generations,
@@ -21,6 +21,7 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
+pub(crate) use outage::Away;
 use outage::{Outage, Turn};
 pub use probe::Probe;
 pub(crate) use versioned_transaction::VersionedTransaction;
@@ -74,6 +75,7 @@ pub struct Store {
 
 struct Shared {
     database: DatabaseConnection,
+    apart: DatabaseConnection,
     backend: Backend,
     limits: PoolLimits,
     writers: Semaphore,
@@ -106,6 +108,7 @@ impl Store {
         let slow_statements = observed::watch_for_slow(&mut database, backend, limits);
         Self {
             shared: Arc::new(Shared {
+                apart: connect::apart(&database, backend, limits),
                 database,
                 backend,
                 limits: limits.clone(),
@@ -198,6 +201,12 @@ impl Store {
         PoolUse { active: size.saturating_sub(idle), idle, most: self.shared.limits.most }
     }
 
+    /// How long a statement may take.
+    #[must_use]
+    pub fn statement_timeout(&self) -> Duration {
+        self.limits().statement_timeout
+    }
+
     /// What was asked of the database since the store was opened.
     #[must_use]
     pub fn query_statistics(&self) -> QueryStatistics {
@@ -206,8 +215,10 @@ impl Store {
 
     /// Closes every connection, after what is under way.
     pub async fn close(&self) {
-        if let Err(error) = self.database().close_by_ref().await {
-            tracing::warn!(%error, "Closing the database connections failed");
+        for connections in [self.database(), self.apart()] {
+            if let Err(error) = connections.close_by_ref().await {
+                tracing::warn!(%error, "Closing the database connections failed");
+            }
         }
     }
 
@@ -319,6 +330,11 @@ impl Store {
         self.shared.searched_index.index(self).await
     }
 
+    /// One connection beside the pool, for what must not wait behind requests.
+    pub(crate) fn apart(&self) -> &DatabaseConnection {
+        &self.shared.apart
+    }
+
     /// Notes that the vector index has changed.
     #[cfg(feature = "postgres")]
     pub(crate) fn forget_searched_index(&self) {
@@ -376,7 +392,7 @@ impl Store {
         };
         let began = self.database().begin_with_options(options).await.map_err(Failure::from);
         if self.backend() == Backend::Postgres {
-            self.shared.outage.note(began.as_ref().map(|_| ()));
+            self.note_connection(began.as_ref());
         }
         began
     }
@@ -448,10 +464,9 @@ impl Store {
         Ok(VersionedTransaction::new(transaction, &self.shared.commits))
     }
 
-    /// Notes that the server answers: writers need not find it out one after the other.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn note_answer(&self) {
-        self.shared.outage.note(Ok(()));
+    /// Notes whether somebody got a connection to the server: writers need not find it out one after the other.
+    pub(crate) fn note_connection<T>(&self, outcome: Result<T, &Failure>) {
+        self.shared.outage.note(outcome.map(|_| ()));
     }
 }
 

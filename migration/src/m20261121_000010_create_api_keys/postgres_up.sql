@@ -14,6 +14,8 @@ CREATE TABLE %schema%.api_keys (
     requests_per_hour bigint NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NULL,
+    -- When another key took its place; from then on it expires soon.
+    rotated_at timestamptz NULL,
     revoked_at timestamptz NULL,
     last_used_at timestamptz NULL,
     -- The trigger sets it, whatever a statement says.
@@ -36,6 +38,8 @@ CREATE TABLE %schema%.api_keys (
     -- No time is later than the year 9999, and infinity is none.
     CONSTRAINT ck_api_keys_expires_at
         CHECK (expires_at >= '0001-01-01 00:00:00+00' AND expires_at < '10000-01-01 00:00:00+00'),
+    CONSTRAINT ck_api_keys_rotated_at
+        CHECK (rotated_at >= '0001-01-01 00:00:00+00' AND rotated_at < '10000-01-01 00:00:00+00'),
     CONSTRAINT ck_api_keys_revoked_at
         CHECK (revoked_at >= '0001-01-01 00:00:00+00' AND revoked_at < '10000-01-01 00:00:00+00')
 );
@@ -63,14 +67,14 @@ $groovebase$;
 CREATE TRIGGER trg_api_keys_lock
     BEFORE INSERT OR UPDATE OF
         id, public_id, name, hash, scopes, requests_per_second, burst, requests_per_hour,
-        created_at, expires_at, revoked_at, version
+        created_at, expires_at, rotated_at, revoked_at, version
     ON %schema%.api_keys
     FOR EACH STATEMENT EXECUTE FUNCTION %schema%.lock_store_version_first();
 -- Every column but last_used_at. A migration that adds a column makes both triggers again.
 CREATE TRIGGER trg_api_keys_version
     BEFORE INSERT OR UPDATE OF
         id, public_id, name, hash, scopes, requests_per_second, burst, requests_per_hour,
-        created_at, expires_at, revoked_at, version
+        created_at, expires_at, rotated_at, revoked_at, version
     ON %schema%.api_keys
     FOR EACH ROW EXECUTE FUNCTION %schema%.assign_api_key_version();
 CREATE TRIGGER trg_api_keys_kept BEFORE DELETE OR TRUNCATE ON %schema%.api_keys

@@ -12,6 +12,8 @@ CREATE TABLE "api_keys" (
     "requests_per_hour" INTEGER NULL,
     "created_at" INTEGER NOT NULL,
     "expires_at" INTEGER NULL,
+    -- When another key took its place; from then on it expires soon.
+    "rotated_at" INTEGER NULL,
     "revoked_at" INTEGER NULL,
     "last_used_at" INTEGER NULL,
     -- The triggers set it, whatever a statement says.
@@ -46,7 +48,7 @@ END;
 CREATE TRIGGER trg_api_keys_updated
 AFTER UPDATE OF
     id, public_id, name, hash, scopes, requests_per_second, burst, requests_per_hour, created_at,
-    expires_at, revoked_at
+    expires_at, rotated_at, revoked_at
 ON api_keys
 BEGIN
     UPDATE store_version SET value = value + 1;

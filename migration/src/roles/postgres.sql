@@ -117,15 +117,18 @@ BEGIN
     -- What may be done with it.
 
     FOR thing IN
-        SELECT c.oid::regclass AS name, c.relkind AS kind, coalesce(x.rights, '%rights%') AS rights
+        SELECT c.oid::regclass AS name, c.relkind AS kind, coalesce(x.rights, '%rights%') AS rights,
+            coalesce(x.is_private, false) AS is_private
         FROM pg_class c
-        LEFT JOIN (VALUES %exceptions%) AS x (name, rights) ON x.name = c.relname
+        LEFT JOIN (VALUES %exceptions%) AS x (name, rights, is_private) ON x.name = c.relname
         WHERE c.relnamespace = to_regnamespace(quote_ident(place))
             AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
             AND c.relowner = (SELECT oid FROM pg_roles WHERE rolname = owner)
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, %I, %I', thing.name, application, readonly);
-        EXECUTE format('GRANT SELECT ON %s TO %I', thing.name, readonly);
+        IF NOT thing.is_private THEN
+            EXECUTE format('GRANT SELECT ON %s TO %I', thing.name, readonly);
+        END IF;
         EXECUTE format('GRANT %s ON %s TO %I',
             CASE WHEN thing.kind = 'S' THEN 'USAGE, SELECT' ELSE thing.rights END,
             thing.name, application);

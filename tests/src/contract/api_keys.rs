@@ -123,13 +123,17 @@ pub async fn rotating_hands_on_what_a_key_opens(fixture: &impl Fixture) -> anyho
     ensure!(keys.find(&key.public_id).await?.as_ref() == Some(&old));
     ensure!(keys.find(&new.public_id).await?.as_ref() == Some(&new));
 
-    // At once, and with an end of its own that is earlier than any grace.
-    let once_more = keys.rotate(&old.public_id, &rotation(3, u64::MAX), &author()).await?;
+    // One that has an end has it still, though that is earlier than the grace; its successor lasts as long as it.
+    let end = Timestamp::from_unix_micros(before.unix_micros() + 60_000_000)?;
+    let short = NewApiKey { expires_at: Some(end), ..new_key(3)? };
+    let short = keys.insert(&short, &author()).await?;
+    let once_more = keys.rotate(&short.public_id, &rotation(5, u64::MAX), &author()).await?;
     let Rotated { new: third, old: still } = once_more.context("known")?;
-    ensure!(still.expires_at == old.expires_at, "{still:?}");
+    ensure!(still.expires_at == short.expires_at, "{still:?}");
     let lifetime =
         |key: &ApiKey| key.expires_at.map(|end| end.unix_micros() - key.created_at.unix_micros());
     ensure!(lifetime(&third) == lifetime(&still) && third.created_at > still.created_at);
+    // At once.
     let gone = keys.rotate(&third.public_id, &rotation(4, 0), &author()).await?;
     let gone = gone.context("known")?.old;
     ensure!(gone.standing(fixture.store().now()) == KeyStanding::Expired, "{gone:?}");
@@ -148,9 +152,12 @@ pub async fn a_key_that_opens_nothing_is_not_rotated(fixture: &impl Fixture) -> 
     let expired = NewApiKey { expires_at: past, ..new_key(2)? };
     keys.insert(&expired, &author()).await?;
     let good = stored(&*keys, 3).await?;
+    // It is good for another hour, and has a successor.
+    let rotated = stored(&*keys, 4).await?.public_id;
+    keys.rotate(&rotated, &rotation(5, 3_600_000_000), &author()).await?;
     let before = keys.since(Version::ZERO, 100).await?;
 
-    for key in [&revoked, &expired.public_id] {
+    for key in [&revoked, &expired.public_id, &rotated] {
         let refused = keys.rotate(key, &rotation(7, 0), &author()).await;
         ensure!(matches!(refused, Err(RepositoryError::Conflict)), "{refused:?}");
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use groovebase_tests::{
     http::Request,
-    program::{PATIENCE, Program, Serving},
+    program::{PATIENCE, Program, Serving, until},
 };
 
 const ARTISTS: &str = "/api/v1/artists";
@@ -39,8 +39,13 @@ fn a_server_needs_an_access_secret() -> anyhow::Result<()> {
 async fn a_key_from_the_command_line_opens_the_service() -> anyhow::Result<()> {
     let program = Program::new()?;
     let mut serving = guarded(&program)?;
-    let health = program.expect(0, &["health", "--listen", &serving.address().to_string()])?;
-    assert_eq!(health.output, "ready\n", "the health check needs no key");
+    let address = serving.address().to_string();
+    // The health check needs no key.
+    let ready = until("the service is ready", || {
+        let health = program.run(&["health", "--listen", &address])?;
+        Ok((health.code == Some(0)).then_some(health))
+    })?;
+    assert_eq!(ready.output, "ready\n");
     let refused = serving.client().send(&Request::get(ARTISTS)).await?;
     assert_eq!(refused.status, 401, "{refused:?}");
 

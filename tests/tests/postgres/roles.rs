@@ -1,7 +1,7 @@
 //! What the roles may not do, and that what they may do is enough.
 
 use anyhow::{Context, ensure};
-use domain::ProfileRecord;
+use domain::{AuditFilter, Limit, ProfileRecord};
 use groovebase_tests::{
     account,
     fixture::{self, AsApplication, Fixture, RoleUrls},
@@ -10,12 +10,15 @@ use groovebase_tests::{
 };
 use migration::{Consent, MigrationError, Role, Roles, Schema, Steps};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
-use storage::{VectorIndexError, VectorIndexKind};
+use storage::{Store, VectorIndexError, VectorIndexKind};
 use url::Url;
 
 /// Every table of the schema, the partition of this month included.
 const TABLES: &str = "SELECT relname::text FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1";
+
+/// Who has keys and who did what is not for whoever only reads.
+const PRIVATE: [&str; 2] = ["api_keys", "audit_log"];
 
 #[expect(clippy::disallowed_methods, reason = "stands for tools that know nothing of the store")]
 async fn connection(url: &str) -> anyhow::Result<DatabaseConnection> {
@@ -115,7 +118,12 @@ async fn whoever_only_reads_can_write_nothing() -> anyhow::Result<()> {
     database.execute_unprepared("SET default_transaction_read_only = off").await?;
 
     for table in &tables {
-        database.execute_unprepared(&format!("SELECT count(*) FROM {table}")).await?;
+        let count = format!("SELECT count(*) FROM {table}");
+        if PRIVATE.contains(&table.as_str()) {
+            ensure_refused(&database, &count).await?;
+        } else {
+            database.execute_unprepared(&count).await?;
+        }
         for sql in [
             format!("INSERT INTO {table} DEFAULT VALUES"),
             format!("DELETE FROM {table}"),
@@ -145,8 +153,18 @@ async fn whoever_only_reads_can_write_nothing() -> anyhow::Result<()> {
     let recorded =
         reader.generations().record(vec![given::generation("openai")?], &given::author()).await;
     ensure!(recorded.is_err(), "{recorded:?}");
+    ensure_private(&reader).await?;
     reader.close().await;
     fixture.close().await
+}
+
+/// Who has keys, and who did what, is not for whoever only reads.
+async fn ensure_private(reader: &Store) -> anyhow::Result<()> {
+    let keys = reader.api_keys().page(None, Limit::LARGEST).await;
+    ensure!(keys.is_err(), "{keys:?}");
+    let records = reader.audit_log().page(&AuditFilter::default(), None, Limit::LARGEST).await;
+    ensure!(records.is_err(), "{records:?}");
+    Ok(())
 }
 
 /// An empty database, roles, the owner's migration, the application: in this order nobody has to come back.
@@ -160,6 +178,9 @@ async fn an_installation_needs_the_administrator_once() -> anyhow::Result<()> {
     schema.close().await?;
 
     ensure!(!applied.is_empty() && applied.len() == reverted.len(), "{applied:?}");
+    let reader = fixture::store_at(&fixture.urls().readonly).await?;
+    ensure_private(&reader).await?;
+    reader.close().await;
     let owner = "SELECT DISTINCT pg_get_userbyid(relowner)::text FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S')";
     let owners = texts(fixture.administrator(), owner).await?;

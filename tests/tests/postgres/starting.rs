@@ -61,8 +61,11 @@ async fn a_database_that_is_away_is_waited_for() -> anyhow::Result<()> {
     let there = serving.logged("Listening on http://")?;
 
     ensure!(there["address"] == serving.address().to_string(), "{there}");
-    ask(&serving, 200, Request::get("/health/ready")).await?;
+    // What a strict read was answered from, the catalog is complete as of.
     ask(&serving, 201, put()).await?;
+    let strict = Request::get(artist("J Dilla", "")).with("cache-control", "no-cache");
+    ask(&serving, 200, strict).await?;
+    ask(&serving, 200, Request::get("/health/ready")).await?;
     serving.terminate()?;
     let log = serving.ended()?;
     let told: Vec<_> =

@@ -1,4 +1,4 @@
-//! Services run by a Docker engine, as the repository's `compose.yaml` describes them.
+//! Services run by a Docker engine, as `xtask/compose.yaml` describes them.
 
 use std::{
     fs,
@@ -46,8 +46,9 @@ pub(super) fn find(service: Service) -> anyhow::Result<Container> {
     ask(&["info"]).context("no engine answers")?;
     ask(&["compose", "version"]).context("the client has no compose plugin")?;
 
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let file = fs::canonicalize(folder.join("compose.yaml")).context("there is no compose.yaml")?;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file =
+        fs::canonicalize(folder.join("compose.yaml")).context("there is no xtask/compose.yaml")?;
     Ok(Container { service, file })
 }
 

@@ -55,6 +55,10 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         traces: _,
     } = settings;
     let decided = access.access.decide(http.listen, access.open_to_the_network)?;
+    // Before the database is waited for.
+    if decided.on && access.access_secret.is_none() && !database.is_embedded() {
+        return Err(NoAccessSecret::NotSet.into());
+    }
     let mut service = settings.service()?;
     service.read_store = open_read_store(database).await?;
     // Before anything is promised: a signal must not find nobody listening.

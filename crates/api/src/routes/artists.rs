@@ -148,6 +148,7 @@ pub(super) fn location(artist: &ArtistName) -> String {
 /// Somebody to know.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"name": "J Dilla"}))]
+#[serde(deny_unknown_fields)]
 struct NewArtist {
     /// The name to show.
     #[schema(value_type = String, min_length = 1, max_length = 255)]
@@ -287,4 +288,11 @@ impl From<ResearchStatus> for StatusBody {
             ResearchStatus::Failed => Self::Failed,
         }
     }
+}
+
+/// Reads the body of an artist, for the fuzz targets.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn read_any(body: &[u8]) -> Option<ArtistName> {
+    json::read(body, NewArtist::read).ok().map(|NewArtist { name }| name)
 }

@@ -213,3 +213,10 @@ impl FromParameters for RotateParameters {
 #[derive(Debug, thiserror::Error)]
 #[error("must be a whole number from 0 to {MOST_GRACE_SECONDS}")]
 struct InvalidGrace;
+
+/// Whether this is the body of a key, for the fuzz targets.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn read_any(body: &[u8], now: domain::Timestamp) -> bool {
+    json::read(body, |node| NewKey::read(node, now)).is_ok()
+}

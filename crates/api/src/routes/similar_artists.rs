@@ -208,3 +208,17 @@ fn similar(
     let comparison = feels.zip(target).map(|(feels, target)| Comparison { feels, target });
     NeighbourView::all(&read.answer, wishes.metric, comparison)
 }
+
+/// Whether this is the body of a search, for the fuzz targets.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn read_any(body: &[u8]) -> bool {
+    json::read(body, SearchBody::read).is_ok()
+}
+
+/// Whether this is the body of a batch of searches, for the fuzz targets.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn read_any_batch(body: &[u8]) -> bool {
+    json::read(body, BatchBody::read).is_ok()
+}

@@ -193,6 +193,14 @@ impl Keyring {
         self.shared.ring.read().held.get(key)?.last_use.get()
     }
 
+    /// Whether keys could open anything lately.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        let Bounds { max_staleness, max_stale_if_error } = self.shared.bounds;
+        let progress = *self.shared.progress.borrow();
+        progress.is_confirmed_within(max_staleness.max(max_stale_if_error))
+    }
+
     /// How the keys in memory stand.
     #[must_use]
     pub fn status(&self) -> KeyringStatus {
@@ -310,7 +318,8 @@ impl Shared {
 
 impl Ring {
     fn find(&self, id: ApiKeyId) -> Option<&Arc<Held>> {
-        self.held.get(self.public_ids.get(&id)?)
+        // Others may have taken, by hand, what it was known by.
+        self.held.get(self.public_ids.get(&id)?).filter(|held| held.key.id == id)
     }
 
     fn enter(&mut self, key: ApiKey) {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use domain::Timestamp;
+use domain::{ApiKeyId, Timestamp};
 use tokio::time::{interval, timeout};
 
 use super::keyring::Shared;
@@ -63,20 +63,29 @@ pub(super) async fn write_uses_for_ever(shared: Arc<Shared>) {
 
 /// Tells the store when keys were used. What cannot be told is told another time.
 pub(super) async fn write_uses(shared: &Shared) {
-    let uses = shared.take_uses();
-    if uses.is_empty() {
+    let mut taken = Taken { shared, uses: shared.take_uses() };
+    if taken.uses.is_empty() {
         return;
     }
-    match timeout(PATIENCE, shared.keys.note_uses(&uses)).await {
-        Ok(Ok(())) => {}
+    let keys = taken.uses.len();
+    match timeout(PATIENCE, shared.keys.note_uses(&taken.uses)).await {
+        Ok(Ok(())) => taken.uses.clear(),
         Ok(Err(error)) => {
-            tracing::warn!(%error, keys = uses.len(), "When API keys were used could not be noted");
-            shared.give_back_uses(&uses);
+            tracing::warn!(%error, keys, "When API keys were used could not be noted");
         }
-        Err(_) => {
-            tracing::warn!(keys = uses.len(), "When API keys were used could not be noted in time");
-            shared.give_back_uses(&uses);
-        }
+        Err(_) => tracing::warn!(keys, "When API keys were used could not be noted in time"),
+    }
+}
+
+/// What is about to be told. It is given back unless it was, also when whoever tells is stopped.
+struct Taken<'a> {
+    shared: &'a Shared,
+    uses: Vec<(ApiKeyId, Timestamp)>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.shared.give_back_uses(&self.uses);
     }
 }
 

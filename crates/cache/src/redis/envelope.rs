@@ -23,6 +23,8 @@
 //! then the codec.
 
 mod facts;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod reader;
 mod words;
 

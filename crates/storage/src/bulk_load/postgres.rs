@@ -137,7 +137,10 @@ pub(super) async fn load(
 ) -> Result<BulkCounts, Failure> {
     let _writer = store.writer().await?;
     // The ORM has no way to COPY; its pool has.
-    let mut transaction = store.database().get_postgres_connection_pool().begin().await?;
+    let began =
+        store.database().get_postgres_connection_pool().begin().await.map_err(Failure::from);
+    store.note_connection(began.as_ref());
+    let mut transaction = began?;
     sqlx::query("SELECT lock_store_version()").execute(&mut *transaction).await?;
     sqlx::query(INCOMING).execute(&mut *transaction).await?;
     sqlx::query(INCOMING_SOURCES).execute(&mut *transaction).await?;

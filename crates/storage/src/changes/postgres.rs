@@ -56,7 +56,7 @@ impl Follower {
             .options([("statement_timeout", answer_within.as_millis())]);
         let line = timeout(limits.acquire_timeout, Line::open(server)).await;
         let line = line.map_err(Failure::unavailable)??;
-        store.note_answer();
+        store.note_connection(Ok(()));
         Ok(Self { line: Some(line), answer_within })
     }
 }

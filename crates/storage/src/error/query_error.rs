@@ -4,7 +4,7 @@ use domain::RepositoryError;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlxError};
 
 use super::{Failure, Nature, nature};
-use crate::query_statistics::QueryError;
+use crate::{query_statistics::QueryError, store::Away};
 
 impl Failure {
     /// How the database failed, if it was the database.
@@ -15,6 +15,9 @@ impl Failure {
                 | RepositoryError::TakenGeneration(_)
                 | RepositoryError::UnknownArtist(_)
                 | RepositoryError::VersionMismatch { .. } => None,
+                RepositoryError::Unavailable(reason) if reason.is::<Away>() => {
+                    Some(QueryError::Unavailable)
+                }
                 // No turn to write, no new connection, or too many statements within the time limit.
                 RepositoryError::Unavailable(_) => Some(QueryError::Timeout),
                 RepositoryError::Full(_) => Some(QueryError::Full),

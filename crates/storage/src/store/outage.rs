@@ -25,7 +25,7 @@ pub(crate) struct Turn<'store> {
 
 #[derive(Debug, thiserror::Error)]
 #[error("the database does not let anybody in, and somebody is trying already")]
-struct Away;
+pub(crate) struct Away;
 
 impl Outage {
     pub(super) const fn new() -> Self {
@@ -57,6 +57,8 @@ impl Outage {
             Err(failure) if failure.is_without_connection() => {
                 self.is_known.store(true, Ordering::Relaxed);
             }
+            // The server answered, if only that something is there already.
+            Err(failure) if failure.is_taken() => self.is_known.store(false, Ordering::Relaxed),
             // Also a connection that broke: the next one may be well.
             Err(_) => {}
         }

@@ -30,6 +30,7 @@ use crate::{
     "user_params": {"bars": 4, "tempo": 92},
     "output_files": ["groove_001.mid"]
 }))]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewGenerationBody {
     /// Identity to make, so that the request can be repeated; absent makes one, from the `Idempotency-Key` if there is
     /// one.

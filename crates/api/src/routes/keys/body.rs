@@ -13,6 +13,7 @@ use crate::json::{Members, Node};
     "expires_at": "2027-11-21T00:00:00Z",
     "limits": {"requests_per_second": 50, "burst": 100}
 }))]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
     /// What it is for.
     #[schema(value_type = String, min_length = 1, max_length = 100)]

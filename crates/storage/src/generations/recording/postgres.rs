@@ -72,7 +72,12 @@ pub(super) async fn write(
     let owners: Vec<Uuid> = owners.into_iter().map(stored_artist).collect();
     let pool = store.database().get_postgres_connection_pool();
     let query = bind_audited(query.bind(owners), audited)?;
-    match store.watch(WRITE, query.execute(pool)).await.map_err(Failure::from) {
+    let written = store.watch(WRITE, query.execute(pool)).await.map_err(Failure::from);
+    // Only that it went well: recordings have a commit of their own to wait behind, and see an outage soon enough.
+    if written.is_ok() {
+        store.note_connection(Ok(()));
+    }
+    match written {
         Ok(_) => Ok(true),
         Err(failure) if failure.is_taken() => Ok(false),
         Err(failure) => Err(failure),
