@@ -151,6 +151,13 @@ macro_rules! contracts {
                 a_revocation_is_known_everywhere, a_new_key_is_known_everywhere, the_last_use_is_noted,
                 every_write_is_audited_with_its_key, while_access_is_off_no_key_is_made, keys_outlive_the_database_for_a_while,
             }
+            limits: {
+                who_asks_too_often_is_told_when_to_come_back, a_key_has_limits_of_its_own,
+                a_trusted_proxy_tells_addresses_apart, bad_keys_are_told_to_wait_and_good_ones_are_not,
+                what_is_too_much_at_once_is_sent_away, a_body_that_takes_too_long, a_route_that_takes_too_long,
+                urls_and_heads_that_are_too_large,
+            }
+            hostile: { texts_are_stored_verbatim_or_refused, members_given_twice, numbers_beyond_all_measure, }
             bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
             bad_bodies: {
                 what_is_no_json, what_is_no_object, a_member_given_twice, too_large, not_declared_as_json,

@@ -33,6 +33,12 @@ impl Client {
         Self { address }
     }
 
+    /// Where the server is.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sends a request and waits for the whole answer.
     pub async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
         let exchange = async {

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use api::{
     app,
     command::export,
+    limits::LimitStatistics,
     state::{State, StateSettings},
 };
 use domain::Version;
@@ -71,6 +72,12 @@ impl Service {
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What the service did not take so far.
+    #[must_use]
+    pub fn limits(&self) -> LimitStatistics {
+        self.state.limits().statistics()
     }
 
     /// Takes the database away from the service, which goes on: every connection is closed, that of the change feed

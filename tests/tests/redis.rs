@@ -4,5 +4,7 @@
 mod binary;
 #[path = "redis/eviction.rs"]
 mod eviction;
+#[path = "redis/limits.rs"]
+mod limits;
 #[path = "redis/shared.rs"]
 mod shared;

@@ -5,10 +5,10 @@ pub mod caller;
 mod credentials;
 pub mod documented;
 pub mod mode;
-pub mod needs;
+pub mod need;
 pub mod secret;
 
 pub use caller::{By, Caller};
 pub use mode::{AccessMode, Decided, OpenToTheNetwork};
-pub use needs::{NEEDS, Need};
+pub use need::Need;
 pub use secret::{NoAccessSecret, access_secret};

@@ -1,6 +1,6 @@
 //! The body of a request: plain JSON of bounded size.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -9,11 +9,15 @@ use actix_web::{
     web::{self, Bytes, BytesMut},
 };
 use futures::StreamExt;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     problem::{Code, Problem},
     state::{State, StateSettings},
 };
+
+/// No body takes longer, whatever the service.
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The bytes of a body that is declared as JSON, at most as many as the service takes.
 pub struct JsonBody(pub Bytes);
@@ -29,6 +33,9 @@ impl FromRequest for JsonBody {
             .map_or(StateSettings::DEFAULT_BODY_LIMIT_BYTES, |state| state.body_limit_bytes());
         let declared_length = header_text(request, &header::CONTENT_LENGTH)
             .and_then(|length| length.parse::<usize>().ok());
+        let patience = request
+            .app_data::<web::Data<State>>()
+            .map_or(LONGEST, |state| state.limits().body_timeout);
         let mut payload = payload.take();
 
         Box::pin(async move {
@@ -37,7 +44,10 @@ impl FromRequest for JsonBody {
                 return Err(too_large(most));
             }
             let mut body = BytesMut::with_capacity(declared_length.unwrap_or_default());
-            while let Some(chunk) = payload.next().await {
+            let end = Instant::now() + patience;
+            while let Some(chunk) =
+                timeout_at(end, payload.next()).await.map_err(|_| too_slow(patience))?
+            {
                 let chunk = chunk.map_err(|error| {
                     Problem::new(Code::MalformedBody, format!("the body broke off: {error}"))
                 })?;
@@ -75,6 +85,11 @@ fn is_json(declared: &str) -> bool {
 
 fn too_large(most: usize) -> Problem {
     Problem::new(Code::PayloadTooLarge, format!("a body has at most {most} bytes"))
+}
+
+fn too_slow(patience: Duration) -> Problem {
+    let milliseconds = patience.as_millis();
+    Problem::new(Code::BodyTooSlow, format!("a body arrives within {milliseconds} ms"))
 }
 
 fn header_text<'a>(request: &'a HttpRequest, name: &header::HeaderName) -> Option<&'a str> {

@@ -6,6 +6,7 @@
 mod access;
 mod database_tls;
 mod error;
+mod limits;
 mod reference;
 mod sources;
 mod traces;
@@ -29,6 +30,7 @@ use crate::{command::Command, state::StateSettings};
 pub use access::AccessSettings;
 pub use database_tls::DatabaseTls;
 pub use error::{ConfigurationError, Origin};
+pub use limits::LimitArgs;
 pub use reference::configuration_reference;
 pub use sources::Surroundings;
 pub use traces::{InvalidOtlpEndpoint, OtlpEndpoint, TraceSettings};
@@ -78,6 +80,9 @@ pub struct Settings {
     /// Access.
     #[command(flatten)]
     pub access: AccessSettings,
+    /// Limits.
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// The log.
     #[command(flatten)]
     pub log: LogSettings,
@@ -489,6 +494,7 @@ impl Settings {
             access: None,
             server_timing: self.http.server_timing,
             read_store: None,
+            limits: self.limits.settings(),
         })
     }
 }

@@ -92,6 +92,24 @@ impl NotAdmitted {
     }
 }
 
+/// 414, 429 and 503: what every operation may answer to too much, and 408 of a body. Added to every operation.
+pub(crate) struct Limited;
+
+impl Limited {
+    pub(crate) fn responses(has_body: bool) -> Responses {
+        let mut problems = vec![
+            Problem::new(Code::UrlTooLong, "path and query have at most 16384 bytes"),
+            Problem::new(Code::TooManyRequests, "too many requests; try again in 1 s"),
+            Problem::new(Code::Overloaded, "too many requests are in progress; try again"),
+            Problem::new(Code::DeadlineExceeded, "the request took too long; try again"),
+        ];
+        if has_body {
+            problems.push(Problem::new(Code::BodyTooSlow, "a body arrives within 10000 ms"));
+        }
+        documented(problems)
+    }
+}
+
 impl Broken {
     /// 503, on routes that would do without the database if keys did.
     pub(crate) fn access_unknown() -> Responses {

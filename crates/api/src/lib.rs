@@ -12,6 +12,7 @@ mod failures;
 pub mod freshness;
 pub mod idempotency;
 pub mod json;
+pub mod limits;
 pub mod metrics;
 pub mod money;
 pub mod negotiation;
@@ -43,9 +44,9 @@ pub use config::configuration_reference;
 pub use problem::problem_reference;
 
 use crate::{
-    access::{admission, documented, needs::Guard},
+    access::{admission, documented},
     document::Document,
-    routes::Routes,
+    routes::{RouteTable, Routes},
     state::State,
 };
 
@@ -70,11 +71,12 @@ pub fn app(
     app.app_data(state)
         .app_data(web::Data::new(Document::of(&openapi)))
         .app_data(web::Data::new(Routes::of(&openapi)))
-        .app_data(web::Data::new(Guard::default()))
+        .app_data(web::Data::new(RouteTable::default()))
         .service(documentation())
         .default_service(web::to(routes::refuse))
         .wrap(from_fn(admission::admit))
         .wrap(from_fn(observation::observe))
+        .wrap(from_fn(limits::shed))
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it.

@@ -3,6 +3,7 @@
 mod accounts;
 mod data_layer;
 mod feed;
+mod limits;
 mod read_database;
 mod redis;
 mod similarity;
@@ -26,7 +27,9 @@ use cache::{
 use domain::Metric;
 use storage::QueryStatistics;
 
-use crate::{reading::ReadDatabaseStatus, recall::RecallSamples, state::Connections};
+use crate::{
+    limits::LimitStatistics, reading::ReadDatabaseStatus, recall::RecallSamples, state::Connections,
+};
 
 /// Upper bounds in seconds: from a hit in memory to a statement's time limit.
 const BOUNDS: [f64; 15] = [
@@ -36,8 +39,8 @@ const BOUNDS: [f64; 15] = [
 
 use self::{
     accounts::AccountMetrics, data_layer::DataLayerMetrics, feed::FeedMetrics,
-    read_database::ReadDatabaseMetrics, redis::RedisMetrics, similarity::SimilarityMetrics,
-    tiers::TierMetrics,
+    limits::LimitMetrics, read_database::ReadDatabaseMetrics, redis::RedisMetrics,
+    similarity::SimilarityMetrics, tiers::TierMetrics,
 };
 
 pub use self::redis::RedisCounted;
@@ -56,6 +59,7 @@ pub struct Metrics {
     accounts: AccountMetrics,
     read_database: ReadDatabaseMetrics,
     redis: RedisMetrics,
+    limits: LimitMetrics,
 }
 
 /// What others count, as it was when somebody asked.
@@ -81,6 +85,8 @@ pub struct Counted<'a> {
     pub read_database: Option<ReadDatabaseStatus>,
     /// How Redis is, and what was asked of it; `None` without one.
     pub redis: Option<RedisCounted>,
+    /// What the service takes.
+    pub limits: LimitStatistics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -143,7 +149,9 @@ impl Metrics {
             statistics,
             read_database,
             redis,
+            limits,
         } = counted;
+        self.limits.take(limits);
         self.data_layer.take(queries, connections, tiers, redis.as_ref());
         self.tiers.take(tiers);
         self.similarity.take(&similarity, feed.applied, recall);
@@ -194,6 +202,7 @@ impl Default for Metrics {
         let accounts = AccountMetrics::registered(&mut registry);
         let read_database = ReadDatabaseMetrics::registered(&mut registry);
         let redis = RedisMetrics::registered(&mut registry);
+        let limits = LimitMetrics::registered(&mut registry);
         Self {
             registry,
             unprefixed,
@@ -207,6 +216,7 @@ impl Default for Metrics {
             accounts,
             read_database,
             redis,
+            limits,
         }
     }
 }
@@ -296,6 +306,7 @@ mod tests {
                 statistics: RedisStatistics::default(),
                 profiles: SharedProfileStatistics::default(),
             }),
+            limits: LimitStatistics { in_progress: 19, shed: 20, ..LimitStatistics::default() },
         }
     }
 

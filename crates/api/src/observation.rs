@@ -22,13 +22,16 @@ use futures::FutureExt;
 use tracing::{Instrument, field::Empty};
 
 use self::exchange_span::ExchangeSpan;
-use crate::{path, problem::Problem, state::State, telemetry::LOGGED_SPAN};
+use crate::{limits::check_sizes, path, problem::Problem, state::State, telemetry::LOGGED_SPAN};
 
 /// The header that carries a request's identity, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The route of a request that no route took.
 const NO_ROUTE: &str = "none";
+
+/// How much of a path a problem repeats, in bytes: more than any path that names something has.
+const LONGEST_INSTANCE: usize = 4_096;
 
 /// Wraps every request.
 pub(crate) async fn observe(
@@ -61,7 +64,9 @@ pub(crate) async fn observe(
         logged.record("trace_id", trace_id);
     }
     async move {
-        if let Err(problem) = path::check(&exchange.path) {
+        let most_bytes = exchange.state.limits().url_bytes;
+        let sizes = check_sizes(&exchange.path, request.uri().query(), most_bytes);
+        if let Err(problem) = sizes.and_then(|()| path::check(&exchange.path)) {
             return Ok(exchange.finish(request.error_response(problem).map_into_boxed_body()));
         }
         match AssertUnwindSafe(next.call(request)).catch_unwind().await {
@@ -114,7 +119,9 @@ impl Exchange {
         if let Some(causes) = problem.causes() {
             tracing::error!(code = problem.code().as_str(), error = causes, "Request failed");
         }
-        problem.respond(self.id.as_str(), &self.path)
+        // A path that is too long is not sent back either.
+        let path = self.path.get(..LONGEST_INSTANCE).unwrap_or(&self.path);
+        problem.respond(self.id.as_str(), path)
     }
 
     fn complete(&self, answer: &mut HttpResponse, route: &str) {

@@ -10,7 +10,10 @@ use domain::{ArtistName, GenerationId, InvalidArtistName, RepositoryError, Versi
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{causes::with_causes, freshness::Served, json::InvalidDocument, violation::Violation};
+use crate::{
+    causes::with_causes, freshness::Served, json::InvalidDocument, limits::RateStanding,
+    violation::Violation,
+};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -88,8 +91,18 @@ pub enum Code {
     VersionMismatch,
     /// The body is larger than the service takes.
     PayloadTooLarge,
+    /// Path and query are longer than the service takes.
+    UrlTooLong,
     /// The body is not declared as plain JSON.
     UnsupportedMediaType,
+    /// The body took too long to arrive.
+    BodyTooSlow,
+    /// The client asks more often than it may; `Retry-After` tells when to try again.
+    TooManyRequests,
+    /// More requests are in progress than the service takes; `Retry-After` tells when to try again.
+    Overloaded,
+    /// The request took longer than its route may; a write may still be done.
+    DeadlineExceeded,
     /// The service is at fault.
     InternalError,
     /// The database cannot be reached or is overloaded; `Retry-After` tells when to try again.
@@ -100,7 +113,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 34] = [
         Self::MalformedBody,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -126,7 +139,12 @@ impl Code {
         Self::AccessOff,
         Self::VersionMismatch,
         Self::PayloadTooLarge,
+        Self::UrlTooLong,
         Self::UnsupportedMediaType,
+        Self::BodyTooSlow,
+        Self::TooManyRequests,
+        Self::Overloaded,
+        Self::DeadlineExceeded,
         Self::InternalError,
         Self::DatabaseUnavailable,
         Self::InsufficientStorage,
@@ -148,6 +166,11 @@ impl Code {
     #[must_use]
     pub const fn title(self) -> &'static str {
         self.row().2
+    }
+
+    /// After how many seconds there is some use in trying again, when that is all there is to do.
+    fn retry_after_seconds(self) -> Option<u64> {
+        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
     fn urn(self) -> String {
@@ -224,6 +247,23 @@ impl Code {
                 "unsupported_media_type",
                 "The body must be plain JSON",
             ),
+            Self::UrlTooLong => {
+                (Status::URI_TOO_LONG, "url_too_long", "Path and query are too long")
+            }
+            Self::BodyTooSlow => {
+                (Status::REQUEST_TIMEOUT, "body_too_slow", "The body took too long to arrive")
+            }
+            Self::TooManyRequests => {
+                (Status::TOO_MANY_REQUESTS, "too_many_requests", "There are too many requests")
+            }
+            Self::Overloaded => {
+                (Status::SERVICE_UNAVAILABLE, "overloaded", "The service has too much to do")
+            }
+            Self::DeadlineExceeded => (
+                Status::SERVICE_UNAVAILABLE,
+                "deadline_exceeded",
+                "The request took longer than it may",
+            ),
             Self::InternalError => {
                 (Status::INTERNAL_SERVER_ERROR, "internal_error", "The service failed")
             }
@@ -249,9 +289,17 @@ pub struct Problem {
     errors: Vec<Violation>,
     suggestions: Box<[ArtistName]>,
     current_version: Option<Version>,
-    allow: Option<Box<str>>,
-    served: Option<Box<Served>>,
+    headers: Box<ProblemHeaders>,
     source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What an answer says beside its body.
+#[derive(Debug, Clone, Default)]
+struct ProblemHeaders {
+    allow: Option<Box<str>>,
+    served: Option<Served>,
+    retry_after_seconds: Option<u64>,
+    standing: Option<RateStanding>,
 }
 
 impl Problem {
@@ -263,8 +311,10 @@ impl Problem {
             errors: Vec::new(),
             suggestions: Box::default(),
             current_version: None,
-            allow: None,
-            served: None,
+            headers: Box::new(ProblemHeaders {
+                retry_after_seconds: code.retry_after_seconds(),
+                ..ProblemHeaders::default()
+            }),
             source: None,
         }
     }
@@ -330,11 +380,12 @@ impl Problem {
     #[must_use]
     pub fn method_not_allowed(method: &Method, allowed: &[Method]) -> Self {
         let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        let problem = Self::new(
+        let mut problem = Self::new(
             Code::MethodNotAllowed,
             format!("the method {method} is not allowed here, only {allowed}"),
         );
-        Self { allow: Some(allowed.into()), ..problem }
+        problem.headers.allow = Some(allowed.into());
+        problem
     }
 
     /// The service is at fault, for a reason that only the log tells.
@@ -365,8 +416,23 @@ impl Problem {
 
     /// Says from which tier it is known.
     #[must_use]
-    pub fn served(self, served: Served) -> Self {
-        Self { served: Some(Box::new(served)), ..self }
+    pub fn served(mut self, served: Served) -> Self {
+        self.headers.served = Some(served);
+        self
+    }
+
+    /// Says when to try again, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.headers.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Says how the client stands with its limits.
+    #[must_use]
+    pub fn standing(mut self, standing: RateStanding) -> Self {
+        self.headers.standing = Some(standing);
+        self
     }
 
     /// Says where in the request the problem lies.
@@ -397,20 +463,25 @@ impl Problem {
     /// The whole answer.
     #[must_use]
     pub fn respond(&self, request_id: &str, path: &str) -> HttpResponse {
+        let ProblemHeaders { allow, served, retry_after_seconds, standing } = &*self.headers;
         let mut response = HttpResponse::build(self.code.status());
-        if let Some(allow) = &self.allow {
+        if let Some(allow) = allow {
             response.insert_header((header::ALLOW, &**allow));
         }
-        if let Some(served) = &self.served {
+        if let Some(served) = served {
             served.tell(&mut response);
         }
         if self.code.status() == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        if self.code == Code::DatabaseUnavailable {
-            response.insert_header((header::RETRY_AFTER, "1"));
+        if let Some(seconds) = retry_after_seconds {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        response.content_type(MEDIA_TYPE).json(self.body(request_id, path))
+        let mut response = response.content_type(MEDIA_TYPE).json(self.body(request_id, path));
+        if let Some(standing) = standing {
+            standing.tell(response.headers_mut());
+        }
+        response
     }
 
     /// The problem of one entry, in an answer that other entries are not failed by.
@@ -428,16 +499,8 @@ impl Problem {
     /// The body of the answer.
     #[must_use]
     pub fn body(&self, request_id: &str, path: &str) -> ProblemBody {
-        let Self {
-            code,
-            detail,
-            errors,
-            suggestions,
-            current_version,
-            allow: _,
-            served: _,
-            source: _,
-        } = self;
+        let Self { code, detail, errors, suggestions, current_version, headers: _, source: _ } =
+            self;
         ProblemBody {
             problem_type: code.urn(),
             title: code.title(),

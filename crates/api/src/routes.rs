@@ -12,10 +12,13 @@ pub mod similar_artists;
 pub mod sources;
 pub mod statistics;
 pub mod style_profiles;
+mod table;
 mod unrouted;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+pub use table::ROUTE_TABLE;
+pub(crate) use table::{Route, RouteTable, need_of};
 pub(crate) use unrouted::{Routes, refuse};
 
 /// Registers every route, for the router and for the OpenAPI document at once.

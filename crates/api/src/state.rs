@@ -22,6 +22,7 @@ use domain::{
 use storage::{Backend, PoolUse, Probe, Store};
 
 use crate::{
+    limits::{LimitSettings, Limits},
     metrics::{Counted, Metrics, RedisCounted},
     problem::{Code, Problem},
     reading::Reading,
@@ -74,6 +75,8 @@ pub struct StateSettings {
     pub server_timing: bool,
     /// Where statistics and histories are read; without this, where everything is written.
     pub read_store: Option<Store>,
+    /// How often, how much and for how long clients may ask.
+    pub limits: LimitSettings,
 }
 
 impl StateSettings {
@@ -119,6 +122,7 @@ impl Default for StateSettings {
             access: None,
             server_timing: false,
             read_store: None,
+            limits: LimitSettings::default(),
         }
     }
 }
@@ -156,6 +160,7 @@ pub struct State {
     server_timing: bool,
     max_stale_if_error: Duration,
     metrics: Metrics,
+    limits: Limits,
     stopping: AtomicBool,
 }
 
@@ -180,7 +185,9 @@ impl State {
             access,
             server_timing,
             read_store,
+            limits,
         } = settings;
+        let limits = Limits::new(limits, redis.as_ref());
         let feed = Feed::start(store.changes(), bounds);
         let redis = redis.map(|redis| Arc::new(RedisStyleProfiles::new(redis)));
         let shared = redis.clone().map(|tier| tier as Arc<dyn SharedProfiles>);
@@ -219,6 +226,7 @@ impl State {
             server_timing,
             max_stale_if_error: bounds.max_stale_if_error,
             metrics: Metrics::default(),
+            limits,
             stopping: AtomicBool::new(false),
         }
     }
@@ -227,6 +235,12 @@ impl State {
     #[must_use]
     pub const fn keyring(&self) -> Option<&Keyring> {
         self.keyring.as_ref()
+    }
+
+    /// What the service takes.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// How the change feed stands.
@@ -266,6 +280,7 @@ impl State {
             folding: self.folding_status(),
             statistics: self.reading.sums(),
             read_database: self.reading.status(),
+            limits: self.limits.statistics(),
             redis: self.redis.as_ref().map(|tier| RedisCounted {
                 health: tier.redis().health(),
                 statistics: tier.redis().statistics(),

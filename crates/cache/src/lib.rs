@@ -41,7 +41,8 @@ pub use key::{
     InvalidKey, InvalidNamespace, Lifetime, LifetimeOutOfRange, MAX_KEY_BYTES, Namespace,
 };
 pub use rate_limiter::{
-    Decider, Decision, InvalidRateLimit, InvalidTake, RateLimit, RateLimiter, RateLimiterStatistics,
+    Decider, Decision, InvalidRateLimit, InvalidTake, LeasingRateLimiter, RateLimit, RateLimiter,
+    RateLimiterStatistics,
 };
 pub use read_through::{ReadThrough, ReadThroughError};
 #[cfg(fuzzing)]

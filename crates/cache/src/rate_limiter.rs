@@ -1,6 +1,7 @@
 //! How often each client may do something.
 
 mod in_process;
+mod leases;
 mod limit;
 #[cfg(feature = "redis")]
 mod shared;
@@ -12,6 +13,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+pub use leases::LeasingRateLimiter;
 pub use limit::{Decider, Decision, InvalidRateLimit, RateLimit};
 
 use self::in_process::InProcess;
@@ -128,6 +130,15 @@ impl RateLimiter {
 
     fn decide_alone(&self, key: &str, permits: u32) -> Decision {
         self.in_process.take(key, permits.min(self.fallback.permits()))
+    }
+
+    /// Whether other instances are asked.
+    const fn is_shared(&self) -> bool {
+        #[cfg(feature = "redis")]
+        let is_shared = self.shared.is_some();
+        #[cfg(not(feature = "redis"))]
+        let is_shared = false;
+        is_shared
     }
 
     /// What this limiter decided so far.

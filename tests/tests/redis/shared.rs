@@ -16,7 +16,7 @@ use groovebase_tests::{
 use serde_json::json;
 
 #[expect(clippy::disallowed_methods, reason = "the one place where these tests read it")]
-fn url() -> anyhow::Result<String> {
+pub(super) fn url() -> anyhow::Result<String> {
     std::env::var("GROOVEBASE_TEST_REDIS_URL")
         .context("GROOVEBASE_TEST_REDIS_URL is not set; run the tests with `cargo xtask test`")
 }

@@ -1,9 +1,12 @@
 //! The door: every request is let in or refused here, before its body is read.
 
+use std::net::IpAddr;
+
 use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    http::StatusCode,
     middleware::Next,
     web,
 };
@@ -13,35 +16,75 @@ use domain::Scope;
 use super::{
     caller::Caller,
     credentials::{invalid, presented},
-    needs::{Guard, Need},
+    need::Need,
 };
 use crate::{
+    limits::{Counted, RateStanding, client_network, is_watching, within},
     problem::{Code, Problem},
-    routes::Routes,
+    routes::{Route, RouteTable, Routes},
     state::State,
 };
 
-/// Lets a request through to its route, with a [`Caller`], or refuses it.
+/// Lets a request through to its route, with a [`Caller`] and for as long as the route may take, or refuses it.
 pub(crate) async fn admit(
     state: web::Data<State>,
-    guard: web::Data<Guard>,
+    table: web::Data<RouteTable>,
     routes: web::Data<Routes>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // The router's own form of the path, so that it and the table mean the same.
-    let need = guard.need(request.method(), request.match_info().as_str());
-    let admitted = caller(&state, &request, need).await.and_then(|caller| match need {
-        Some(_) => Ok(caller),
+    let route = table.find(request.method(), request.match_info().as_str());
+    let admitted = match caller(&state, &request, route.map(|route| route.need)).await {
+        Ok(caller) => counted(&state, &request, caller).await,
+        Err(problem) => Err(instead_of(&state, &request, problem).await),
+    };
+    let admitted = admitted.and_then(|admitted| match route {
+        Some(route) => Ok((route, admitted)),
         None => Err(routes.refusal(request.method(), request.match_info().as_str())),
     });
     match admitted {
-        Ok(caller) => {
+        Ok((Route { template, need: _, deadline }, (caller, standing))) => {
             request.extensions_mut().insert(caller);
-            Ok(next.call(request).await?.map_into_boxed_body())
+            let answer = within(&state, template, deadline, next.call(request)).await?;
+            let mut answer = answer.map_into_boxed_body();
+            if let Some(standing) = standing {
+                standing.tell(answer.headers_mut());
+            }
+            Ok(answer)
         }
         Err(problem) => Ok(request.error_response(problem).map_into_boxed_body()),
     }
+}
+
+/// Counts the request, unless it asks how the service is.
+async fn counted(
+    state: &State,
+    request: &ServiceRequest,
+    caller: Caller,
+) -> Result<(Caller, Option<RateStanding>), Problem> {
+    if is_watching(request.path()) {
+        return Ok((caller, None));
+    }
+    let standing = match &caller {
+        Caller::Anonymous => {
+            state.limits().rates.take(Counted::Address(network(state, request))).await?
+        }
+        Caller::Key(key) => state.limits().rates.take(Counted::Key(key)).await?,
+    };
+    Ok((caller, standing))
+}
+
+/// What somebody is told who is not let in: the same for as long as it does not happen too often.
+async fn instead_of(state: &State, request: &ServiceRequest, problem: Problem) -> Problem {
+    if problem.code().status() != StatusCode::UNAUTHORIZED {
+        return problem;
+    }
+    state.limits().rates.take_failed(network(state, request)).await.unwrap_or(problem)
+}
+
+fn network(state: &State, request: &ServiceRequest) -> IpAddr {
+    client_network(request.peer_addr(), request.headers(), &state.limits().trusted_proxies)
 }
 
 /// Who asks, if they may. What no route takes is answered to those only who have a key.

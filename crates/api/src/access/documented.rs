@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of access: taken from the table of needs, so that no handler has to.
+//! What the OpenAPI document says of access: taken from the table of routes, so that no handler has to.
 
 use actix_web::http::Method;
 use domain::Scope;
@@ -10,8 +10,11 @@ use utoipa::openapi::{
     },
 };
 
-use super::needs::{Need, need_of};
-use crate::failures::{Broken, NotAdmitted};
+use super::Need;
+use crate::{
+    failures::{Broken, Limited, NotAdmitted},
+    routes::need_of,
+};
 
 const BEARER: &str = "bearer";
 const HEADER: &str = "api_key";
@@ -33,6 +36,8 @@ pub(crate) fn complete(document: &mut OpenApi) {
                 Some(Need::Scope(scope)) => guard(operation, scope),
                 Some(Need::Public) | None => {}
             }
+            let has_body = operation.request_body.is_some();
+            add(operation, Limited::responses(has_body));
         }
     }
 }
@@ -42,13 +47,24 @@ fn guard(operation: &mut Operation, scope: Scope) {
         [BEARER, HEADER].map(|scheme| SecurityRequirement::new(scheme, [scope.as_str()])).into(),
     );
     let more = NotAdmitted::responses(scope).into_iter().chain(Broken::access_unknown());
+    add(operation, more);
+}
+
+/// Adds what an operation may answer as well, example by example.
+fn add(
+    operation: &mut Operation,
+    more: impl IntoIterator<Item = (String, RefOr<utoipa::openapi::Response>)>,
+) {
     for (status, response) in more {
         let RefOr::T(response) = response else { continue };
         let known = operation.responses.responses.entry(status);
         let known = known.or_insert_with(|| RefOr::T(response.clone()));
         if let RefOr::T(known) = known {
             for (media_type, content) in response.content {
-                known.content.entry(media_type).or_insert(content);
+                let known = known.content.entry(media_type).or_insert_with(|| content.clone());
+                if let (RefOr::T(known), RefOr::T(content)) = (known, content) {
+                    known.examples.extend(content.examples);
+                }
             }
         }
     }

@@ -26,7 +26,7 @@ use super::interrupt::interrupts;
 use crate::{
     access::{Decided, NoAccessSecret, OpenToTheNetwork, access_secret},
     app,
-    config::{DatabaseSettings, HttpSettings, Settings, UnusableRedis},
+    config::{DatabaseSettings, HttpSettings, LimitArgs, Settings, UnusableRedis},
     state::State,
 };
 
@@ -36,8 +36,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// How long opening the store may take before somebody answers that the process is alive.
 const UNNOTICED: Duration = Duration::from_secs(1);
 
-/// How many connections may wait to be accepted.
-const BACKLOG: u32 = 1024;
+/// How long a client has to close its end of a connection that is closed.
+const CLOSING_CONNECTION: Duration = Duration::from_secs(1);
 
 /// Answers requests until a signal to stop comes, and then until those under way are done.
 pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
@@ -50,6 +50,7 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
         similarity: _,
         history: _,
         access,
+        limits,
         log: _,
         traces: _,
     } = settings;
@@ -62,7 +63,8 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
     service.read_store = open_read_store(database).await?;
     // Before anything is promised: a signal must not find nobody listening.
     let mut signals = interrupts().map_err(ServeError::Signals)?;
-    let Some((store, listener)) = open(http.listen, database, &mut signals).await? else {
+    let backlog = limits.http_backlog.get();
+    let Some((store, listener)) = open(http.listen, backlog, database, &mut signals).await? else {
         tracing::info!("Stopped before the database could be opened");
         return Ok(());
     };
@@ -73,7 +75,7 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
     let state = web::Data::new(State::new(store, service));
     tell_access(decided, &state).await;
 
-    let served = answer_requests(http, listener, signals, state.clone()).await;
+    let served = answer_requests(http, limits, listener, signals, state.clone()).await;
     if tokio::time::timeout(CLOSING, state.close()).await.is_err() {
         tracing::warn!(waited_ms = CLOSING.as_millis(), "Database connections are still in use");
     }
@@ -137,6 +139,7 @@ async fn warn_of_plain_text(store: &Store, read_store: Option<&Store>) {
 /// somebody asks for the end first.
 async fn open(
     address: SocketAddr,
+    backlog: u32,
     settings: &DatabaseSettings,
     signals: &mut (impl Stream<Item = ()> + Unpin),
 ) -> Result<Option<(Store, TcpListener)>, ServeError> {
@@ -145,13 +148,13 @@ async fn open(
     tokio::select! {
         opened = &mut opening => {
             let store = opened?;
-            return Ok(Some((store, listen(address).map_err(unusable)?)));
+            return Ok(Some((store, listen(address, backlog).map_err(unusable)?)));
         }
         Some(()) = signals.next() => return Ok(None),
         () = tokio::time::sleep(UNNOTICED) => {}
     }
 
-    let listener = listen(address).map_err(unusable)?;
+    let listener = listen(address, backlog).map_err(unusable)?;
     let room = listener.try_clone().and_then(WaitingRoom::open).map_err(unusable)?;
     let address = listener.local_addr().map_err(unusable)?;
     tracing::info!(%address, "Opening the database; http://{address} answers for its health meanwhile");
@@ -163,13 +166,13 @@ async fn open(
     opened.transpose().map(|store| store.map(|store| (store, listener)))
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // An address that was in use a moment ago is free. Elsewhere this would let others take it.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)?.into_std()
+    socket.listen(backlog)?.into_std()
 }
 
 /// Opens the store for reading, if there is to be one. Whether it is there is not asked: the service does without it.
@@ -182,6 +185,7 @@ async fn open_read_store(settings: &DatabaseSettings) -> Result<Option<Store>, S
 
 async fn answer_requests(
     settings: &HttpSettings,
+    limits: &LimitArgs,
     listener: TcpListener,
     signals: impl Stream<Item = ()> + Unpin,
     state: web::Data<State>,
@@ -194,7 +198,14 @@ async fn answer_requests(
         server_timing: _,
     } = settings;
     let shared = state.clone();
+    let connections = state.limits().connections.clone();
+    let watching = tokio::spawn(connections.clone().watch());
     let mut server = HttpServer::new(move || app(shared.clone()))
+        .client_request_timeout(Duration::from_millis(limits.http_header_timeout_ms))
+        .client_disconnect_timeout(CLOSING_CONNECTION)
+        .keep_alive(Duration::from_millis(limits.http_keep_alive_ms))
+        .max_connections(limits.http_max_connections.get())
+        .on_connect(move |connection, about| connections.note(connection, about))
         .shutdown_timeout(*shutdown_timeout_seconds)
         .disable_signals();
     if let Some(workers) = http_workers {
@@ -208,10 +219,12 @@ async fn answer_requests(
     }
     let server = server.run();
     let handle = server.handle();
-    tokio::select! {
+    let served = tokio::select! {
         ended = server => ended.map_err(ServeError::Serve),
         () = told_twice(signals, handle, state) => Ok(()),
-    }
+    };
+    watching.abort();
+    served
 }
 
 /// Stops the server gracefully when first asked to, and returns when asked again. A server that is stopping does not

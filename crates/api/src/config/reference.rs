@@ -54,6 +54,6 @@ mod tests {
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }
-        assert_eq!(page.matches("| `GROOVEBASE_").count(), 42);
+        assert_eq!(page.matches("| `GROOVEBASE_").count(), 57);
     }
 }

@@ -1,0 +1,165 @@
+//! What each route needs and how long it may take, in one table. A route that is not in it is open to nobody.
+
+use actix_web::{dev::ResourceDef, http::Method};
+use domain::Scope;
+
+use crate::{access::Need, limits::Deadline};
+
+const READ: Need = Need::Scope(Scope::Read);
+const WRITE: Need = Need::Scope(Scope::Write);
+const GENERATE: Need = Need::Scope(Scope::Generate);
+const ADMIN: Need = Need::Scope(Scope::Admin);
+
+/// Every route, by its method and the template that the OpenAPI document has. `HEAD` needs what `GET` needs.
+pub const ROUTE_TABLE: [(Method, &str, Need, Deadline); 31] = [
+    (Method::GET, "/api/v1/artists", READ, Deadline::Read),
+    (Method::POST, "/api/v1/artists", WRITE, Deadline::Write),
+    (Method::GET, "/api/v1/artists/{artist}", READ, Deadline::Read),
+    (Method::DELETE, "/api/v1/artists/{artist}", WRITE, Deadline::Write),
+    (Method::GET, "/api/v1/artists/{artist}/profile", READ, Deadline::Read),
+    (Method::PUT, "/api/v1/artists/{artist}/profile", WRITE, Deadline::Write),
+    (Method::DELETE, "/api/v1/artists/{artist}/profile", WRITE, Deadline::Write),
+    (Method::GET, "/api/v1/artists/{artist}/sources", READ, Deadline::Read),
+    (Method::POST, "/api/v1/artists/{artist}/sources", WRITE, Deadline::Write),
+    (Method::GET, "/api/v1/artists/{artist}/history", READ, Deadline::Sums),
+    (Method::GET, "/api/v1/similar/{artist}", READ, Deadline::Search),
+    (Method::POST, "/api/v1/similar", READ, Deadline::Search),
+    (Method::POST, "/api/v1/similar/batch", READ, Deadline::Sums),
+    (Method::POST, "/api/v1/generations", GENERATE, Deadline::Bulk),
+    (Method::GET, "/api/v1/generations/{id}", READ, Deadline::Read),
+    (Method::GET, "/api/v1/stats", READ, Deadline::Sums),
+    (Method::GET, "/api/v1/stats/series", READ, Deadline::Sums),
+    (Method::GET, "/api/v1/keys", ADMIN, Deadline::Read),
+    (Method::POST, "/api/v1/keys", ADMIN, Deadline::Write),
+    (Method::GET, "/api/v1/keys/{id}", ADMIN, Deadline::Read),
+    (Method::DELETE, "/api/v1/keys/{id}", ADMIN, Deadline::Write),
+    (Method::POST, "/api/v1/keys/{id}/rotate", ADMIN, Deadline::Write),
+    (Method::GET, "/api/v1/audit", ADMIN, Deadline::Read),
+    (Method::GET, "/health", READ, Deadline::Read),
+    (Method::GET, "/health/live", Need::Public, Deadline::Read),
+    (Method::GET, "/health/ready", Need::Public, Deadline::Read),
+    (Method::GET, "/metrics", READ, Deadline::Read),
+    (Method::GET, "/openapi.json", Need::Public, Deadline::Read),
+    (Method::GET, "/docs", Need::Public, Deadline::Read),
+    // The pages behind it, which the OpenAPI document does not list.
+    (Method::GET, "/docs/", Need::Public, Deadline::Read),
+    (Method::GET, "/docs/{_:.*}", Need::Public, Deadline::Read),
+];
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) template: &'static str,
+    pub(crate) need: Need,
+    pub(crate) deadline: Deadline,
+}
+
+/// What a route needs, by its method and template.
+#[must_use]
+pub(crate) fn need_of(method: &Method, template: &str) -> Option<Need> {
+    ROUTE_TABLE
+        .into_iter()
+        .find(|(known, path, ..)| known == method && *path == template)
+        .map(|(_, _, need, _)| need)
+}
+
+/// The table, ready to look requests up in.
+pub(crate) struct RouteTable(Vec<Row>);
+
+struct Row {
+    method: Method,
+    pattern: ResourceDef,
+    /// What every path of the pattern begins with: cheaper to compare than the whole.
+    beginning: &'static str,
+    route: Route,
+}
+
+impl Default for RouteTable {
+    fn default() -> Self {
+        let rows = ROUTE_TABLE.into_iter().map(|(method, template, need, deadline)| Row {
+            method,
+            pattern: ResourceDef::new(template),
+            beginning: template.split('{').next().unwrap_or(template),
+            route: Route { template, need, deadline },
+        });
+        Self(rows.collect())
+    }
+}
+
+impl RouteTable {
+    /// The route of a request; `None` when none of the table takes it.
+    ///
+    /// The path is the router's own form of it, in which an encoded slash is not one. Of several routes that a path fits
+    /// the one counts that needs most.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<Route> {
+        self.0
+            .iter()
+            .filter(|row| {
+                row.method == *method
+                    && path.starts_with(row.beginning)
+                    && row.pattern.is_match(path)
+            })
+            .map(|row| row.route)
+            .max_by_key(|route| route.need)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn finds_the_route_of_a_request() {
+        let table = RouteTable::default();
+        let of = |method: &Method, path: &str| {
+            table.find(method, path).map(|route| (route.need, route.deadline))
+        };
+
+        assert_eq!(
+            of(&Method::GET, "/api/v1/artists/AC%2FDC/profile"),
+            Some((READ, Deadline::Read))
+        );
+        assert_eq!(of(&Method::PUT, "/api/v1/artists/x/profile"), Some((WRITE, Deadline::Write)));
+        assert_eq!(of(&Method::POST, "/api/v1/generations"), Some((GENERATE, Deadline::Bulk)));
+        assert_eq!(of(&Method::POST, "/api/v1/similar/batch"), Some((READ, Deadline::Sums)));
+        assert_eq!(of(&Method::POST, "/api/v1/keys/x/rotate"), Some((ADMIN, Deadline::Write)));
+        assert_eq!(of(&Method::GET, "/docs/index.html"), Some((Need::Public, Deadline::Read)));
+        for (method, path) in [
+            (Method::GET, "/"),
+            (Method::GET, "/api/v1/artists/"),
+            (Method::PUT, "/api/v1/artists"),
+            (Method::GET, "/api/v1/keys/x/rotate"),
+            (Method::OPTIONS, "/health/live"),
+            (Method::GET, "/health/live/"),
+        ] {
+            assert_eq!(of(&method, path), None, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn routes_that_one_path_fits_need_the_same() {
+        let table = RouteTable::default();
+
+        for (method, path, need, _) in ROUTE_TABLE {
+            let found = table.find(&method, path).map(|route| route.need);
+            assert_eq!(found, Some(need), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_deadline_is_shorter_than_the_patience_of_clients() {
+        for (_, path, _, deadline) in ROUTE_TABLE {
+            assert!(deadline.time() < Duration::from_secs(30), "{path}");
+        }
+    }
+
+    #[test]
+    fn writes_go_on_and_reads_do_not() {
+        for (method, path, _, deadline) in ROUTE_TABLE {
+            let is_search = path.starts_with("/api/v1/similar");
+            assert_eq!(deadline.goes_on(), method != Method::GET && !is_search, "{method} {path}");
+        }
+    }
+}
