@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::Context;
 use domain::{Artists as _, HistoryFilter, Limit};
-use groovebase_tests::{fixture::Fixture, given};
+use groovebase_tests::given;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use xtask::synthetic_history::SyntheticHistory;
 
 use crate::{
+    Accounts,
     measured::{median, micros, say, verdict},
     server::Server,
 };
@@ -27,52 +28,54 @@ const QUESTIONS: [(&str, &str); 8] = [
 
 const ROUNDS: usize = 100;
 
-/// The medians of one size, in milliseconds.
-pub(crate) type Figures = BTreeMap<&'static str, f64>;
-
-/// Times every question, and compares with those of another size.
-pub(crate) async fn measure(
-    fixture: &impl Fixture,
-    history: &SyntheticHistory,
-    small: Option<&Figures>,
-) -> anyhow::Result<Figures> {
-    let mut server = Server::start(fixture.url()).await?;
-    let mut figures = Figures::new();
-    let mut first = Vec::new();
-    for (name, target) in QUESTIONS {
-        let began = Instant::now();
-        server.get(target).await?;
-        first.push(format!("{name} {:.1} ms", micros(began.elapsed()) / 1e3));
-    }
-    say(&format!("  the first time, nothing kept: {}", first.join(", ")));
-
-    let mut taken: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
-    for _ in 0..ROUNDS {
-        for (name, target) in QUESTIONS {
-            server
-                .state()
-                .generations
-                .record(vec![given::generation("openai")?], &domain::Author::at_the_command_line())
-                .await?;
+/// Times every question, of every size in turns, and compares each with that of the first size.
+pub(crate) async fn measure(accounts: &mut [Accounts]) -> anyhow::Result<()> {
+    for Accounts { name, server, .. } in accounts.iter_mut() {
+        let mut first = Vec::new();
+        for (question, target) in QUESTIONS {
             let began = Instant::now();
             server.get(target).await?;
-            taken.entry(name).or_default().push(micros(began.elapsed()) / 1e3);
+            first.push(format!("{question} {:.1} ms", micros(began.elapsed()) / 1e3));
         }
-    }
-    for (name, _) in QUESTIONS {
-        let p50 = median(taken.remove(name).context("measured")?);
-        verdict(&format!("  {name}, p50"), p50, 5.0, " ms");
-        if let Some(before) = small.and_then(|small| small.get(name)) {
-            verdict("    times that of the smallest history", p50 / before, 1.5, "");
-        }
-        figures.insert(name, p50);
+        say(&format!("{name}, the first time, nothing kept: {}", first.join(", ")));
     }
 
-    history_pages(&mut server, history).await?;
-    artist(&mut server, history).await?;
-    raw(fixture, history).await?;
-    server.stop().await;
-    Ok(figures)
+    let mut taken: BTreeMap<(&str, String), Vec<f64>> = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        for (question, target) in QUESTIONS {
+            for Accounts { name, server, .. } in accounts.iter_mut() {
+                server
+                    .state()
+                    .generations
+                    .record(
+                        vec![given::generation("openai")?],
+                        &domain::Author::at_the_command_line(),
+                    )
+                    .await?;
+                let began = Instant::now();
+                server.get(target).await?;
+                let times = taken.entry((question, name.clone())).or_default();
+                times.push(micros(began.elapsed()) / 1e3);
+            }
+        }
+    }
+    for (question, _) in QUESTIONS {
+        let mut smallest = None;
+        for Accounts { name, .. } in accounts.iter() {
+            let p50 = median(taken.remove(&(question, name.clone())).context("measured")?);
+            verdict(&format!("{name}, {question}, p50"), p50, 5.0, " ms");
+            let smallest = *smallest.get_or_insert(p50);
+            verdict("  times that of the smallest history", p50 / smallest, 1.5, "");
+        }
+    }
+
+    for Accounts { name, url, history, server } in accounts {
+        say(name);
+        history_pages(server, history).await?;
+        artist(server, history).await?;
+        raw(url).await?;
+    }
+    Ok(())
 }
 
 async fn history_pages(server: &mut Server, history: &SyntheticHistory) -> anyhow::Result<()> {
@@ -131,8 +134,8 @@ async fn artist(server: &mut Server, history: &SyntheticHistory) -> anyhow::Resu
 }
 
 /// The same sums from the rows, by the database.
-async fn raw(fixture: &impl Fixture, _: &SyntheticHistory) -> anyhow::Result<()> {
-    let mut options = ConnectOptions::new(fixture.url());
+async fn raw(url: &str) -> anyhow::Result<()> {
+    let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
     #[expect(clippy::disallowed_methods, reason = "what the database does by itself")]
     let database: DatabaseConnection = Database::connect(options).await?;

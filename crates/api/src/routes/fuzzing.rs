@@ -1,6 +1,6 @@
 //! The readers of bodies, for the fuzz targets; no build but theirs has them.
 
-use domain::{Id, NewGeneration, NewResearchSource};
+use domain::{Id, NewGeneration, NewResearchSource, TimeRange};
 
 use super::{artists, generations::NewGenerationBody, keys, similar_artists};
 use crate::{batch::Batch, json, source_body::SourceBody};
@@ -12,8 +12,10 @@ pub use similar_artists::{read_any as search, read_any_batch as batch_of_searche
 /// Reads one generation or several; those without an identity get one.
 #[must_use]
 pub fn generations(body: &[u8]) -> Option<Vec<NewGeneration>> {
-    let Batch { items, form: _ } =
-        json::read(body, |node| Batch::read(node, 1_000, NewGenerationBody::read)).ok()?;
+    let Batch { items, form: _ } = json::read(body, |node| {
+        Batch::read(node, 1_000, |node| NewGenerationBody::read(node, TimeRange::ALL))
+    })
+    .ok()?;
     let recorded = |body: NewGenerationBody| {
         let id = body.id.unwrap_or_else(Id::generate);
         body.into_generation(id)

@@ -27,6 +27,7 @@ use crate::{
 };
 
 // Imports and exports have the same form.
+use self::body::made_until_about;
 pub(crate) use self::{body::NewGenerationBody, view::GenerationView};
 
 use self::{history::HistoryParameters, recording::Recording, view::HistoryPageView};
@@ -63,8 +64,10 @@ async fn record_generations(
     key: Keyed,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let Batch { items, form } =
-        json::read(&body.0, |node| Batch::read(node, MOST_AT_ONCE, NewGenerationBody::read))?;
+    let made = made_until_about(state.now());
+    let Batch { items, form } = json::read(&body.0, |node| {
+        Batch::read(node, MOST_AT_ONCE, |node| NewGenerationBody::read(node, made))
+    })?;
     let (recording, generations) = Recording::of(items, form, key.0);
     let recorded = match state.generations.record(generations, &by.0).await {
         Ok(recorded) => recorded,

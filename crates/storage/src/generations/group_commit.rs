@@ -13,10 +13,7 @@ use domain::{Generation, RepositoryError};
 use tokio::sync::oneshot;
 
 use super::recording::{self, Outcome, Recorder};
-use crate::{
-    error::Failure,
-    store::{Backend, Store},
-};
+use crate::{error::Failure, store::Store};
 
 /// Generations of one transaction at most, unless one caller brings more.
 const MOST_TOGETHER: usize = 1_000;
@@ -48,7 +45,7 @@ pub(super) async fn record(store: &Store, recorder: Recorder) -> Outcome {
     let begins = {
         let mut queue = store.group_commit().queue();
         queue.waiting.push_back(Waiting { recorder, answer });
-        let begins = queue.committers < most_committers(store.backend());
+        let begins = queue.committers < MOST_COMMITTERS;
         queue.committers += usize::from(begins);
         begins
     };
@@ -59,13 +56,8 @@ pub(super) async fn record(store: &Store, recorder: Recorder) -> Outcome {
     answered.await.unwrap_or_else(|lost| Err(Failure::unavailable(lost).into()))
 }
 
-/// While one commit waits for the disk, a server can prepare another; SQLite has one writer.
-const fn most_committers(backend: Backend) -> usize {
-    match backend {
-        Backend::Postgres => 2,
-        Backend::Sqlite => 1,
-    }
-}
+/// While one commit is written or waits for the disk, another is prepared.
+const MOST_COMMITTERS: usize = 2;
 
 impl GroupCommit {
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -125,7 +125,6 @@ async fn attempt(
         let details = &fresh.new.details;
         pending.add(fresh.artist_id(), fresh.created_at, details.kind(), &Sums::of(details));
     }
-    let _writer = store.writer().await?;
     let is_written = match store.backend() {
         #[cfg(feature = "postgres")]
         Backend::Postgres => postgres::write(store, &plan.fresh, pending, &plan.audited).await?,

@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     ArtistKey, ArtistName, Artists, Author, BulkLoad, GenerationId, Generations, NewGeneration,
-    ProfileRecord, RepositoryError,
+    ProfileRecord, RepositoryError, TimeRange,
 };
 use serde::{Deserialize, de::IgnoredAny};
 use storage::Store;
@@ -34,7 +34,7 @@ impl Record for NewGeneration {
     /// account.
     fn read(line: &[u8]) -> Result<Entry<Self>, InvalidDocument> {
         json::read(line, |node| {
-            let body = NewGenerationBody::read(node);
+            let body = NewGenerationBody::read(node, TimeRange::ALL);
             let id = body.as_ref().and_then(|body| body.id);
             if id.is_none() && lacks_id(line) {
                 node.refuse::<()>(NO_ID);

@@ -2,7 +2,7 @@
 
 use domain::{
     ArtistName, Cost, GenerationDetails, GenerationId, GenerationStatus, GenerationStep,
-    JsonObject, Label, NewGeneration, Provider, Text, Timestamp, Tokens,
+    JsonObject, Label, NewGeneration, Provider, Text, TimeRange, Timestamp, Tokens,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -77,14 +77,14 @@ pub(crate) struct NewGenerationBody {
     /// What came out of it; absent is nothing.
     #[schema(value_type = Option<Vec<String>>)]
     output_files: Vec<Text>,
-    /// When it was made (RFC 3339); absent is now.
+    /// When it was made (RFC 3339): from 1970 to a day from now; absent is now.
     #[schema(value_type = Option<String>, format = DateTime)]
     created_at: Option<Timestamp>,
 }
 
 impl NewGenerationBody {
-    /// Reads a generation and notes everything that is wrong with it.
-    pub(crate) fn read(node: &Node<'_>) -> Option<Self> {
+    /// Reads a generation that was made within a stretch of time, and notes everything that is wrong with it.
+    pub(crate) fn read(node: &Node<'_>, made: TimeRange) -> Option<Self> {
         let mut members = node.members()?;
         let id = members.optional("id").and_then(|node| node.checked(node.text()?.parse()));
         let artist = members
@@ -117,8 +117,7 @@ impl NewGenerationBody {
             .and_then(|node| node.checked(JsonObject::try_from(node.open_ended()?)));
         let output_files =
             members.optional("output_files").and_then(|node| read_files(&node)).unwrap_or_default();
-        let created_at =
-            members.optional("created_at").and_then(|node| node.checked(node.text()?.parse()));
+        let created_at = members.optional("created_at").and_then(|node| read_time(&node, made));
         members.end();
 
         Some(Self {
@@ -261,14 +260,33 @@ fn read_files(node: &Node<'_>) -> Option<Vec<Text>> {
     files.into_iter().collect()
 }
 
+/// When a generation that a request brings may have been made: from 1970 to a day from now, since clocks differ.
+///
+/// Each month has a table of its own on some databases, and nobody shall be able to ask for all of ten thousand years.
+pub(super) fn made_until_about(now: Timestamp) -> TimeRange {
+    const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+    TimeRange::clipped(0, now.unix_micros().saturating_add(DAY_MICROS))
+}
+
+fn read_time(node: &Node<'_>, made: TimeRange) -> Option<Timestamp> {
+    let time: Timestamp = node.checked(node.text()?.parse())?;
+    if made.contains(time) {
+        return Some(time);
+    }
+    let end = made.to().map_or_else(String::new, |end| format!(" and before {end}"));
+    node.refuse(format!("must lie from {} on{end}", made.from()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{batch::Batch, json, routes::generations::MOST_AT_ONCE};
 
     fn told(body: &str) -> String {
+        let made = made_until_about("2026-11-21T08:30:00Z".parse().unwrap());
         let read = json::read(body.as_bytes(), |node| {
-            Batch::read(node, MOST_AT_ONCE, NewGenerationBody::read).map(|batch| batch.items.len())
+            Batch::read(node, MOST_AT_ONCE, |node| NewGenerationBody::read(node, made))
+                .map(|batch| batch.items.len())
         });
         read.map_or_else(|invalid| invalid.to_string(), |count| count.to_string())
     }
@@ -295,6 +313,23 @@ mod tests {
              /1/cost_usd: must be a number, not a string; /1/user_params: must be a JSON object"
         );
         assert_eq!(told("[]"), "must hold 1 to 1000 entries, not 0");
+    }
+
+    #[test]
+    fn refuses_times_that_cannot_be_meant() {
+        let made = |time: &str| {
+            told(&format!(
+                r#"{{"provider_used": "template", "generation_time_ms": 1, "user_params": {{}}, "created_at": "{time}"}}"#
+            ))
+        };
+
+        assert_eq!([made("1970-01-01T00:00:00Z"), made("2026-11-22T08:29:59Z")], ["1", "1"]);
+        for time in ["1969-12-31T23:59:59Z", "2026-11-22T08:30:00Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(
+                made(time),
+                "/created_at: must lie from 1970-01-01T00:00:00Z on and before 2026-11-22T08:30:00Z"
+            );
+        }
     }
 
     #[test]

@@ -70,8 +70,9 @@ pub(super) async fn write(
     let query = bind_cells(query, &cells)?;
     let query = bind_cells(query, &artist_cells)?;
     let owners: Vec<Uuid> = owners.into_iter().map(stored_artist).collect();
-    let pool = store.database().get_postgres_connection_pool();
     let query = bind_audited(query.bind(owners), audited)?;
+    let pool = store.database().get_postgres_connection_pool();
+    let _writer = store.writer().await?;
     let written = store.watch(WRITE, query.execute(pool)).await.map_err(Failure::from);
     // Only that it went well: recordings have a commit of their own to wait behind, and see an outage soon enough.
     if written.is_ok() {

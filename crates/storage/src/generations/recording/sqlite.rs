@@ -1,7 +1,7 @@
 //! Writing on SQLite: a few statements in one transaction.
 
 use domain::AuditRecord;
-use sea_orm::{DatabaseTransaction, Value};
+use sea_orm::Value;
 
 use super::Fresh;
 use crate::{
@@ -20,33 +20,12 @@ pub(super) async fn write(
     pending: Pending,
     audited: Vec<AuditRecord>,
 ) -> Result<bool, Failure> {
+    // All that can be done before it is this one's turn: another one is being written meanwhile.
     let rows: Vec<[Value; COLUMNS.len()]> =
         fresh.iter().map(|it| values(it.new, it.artist_id(), it.created_at)).collect();
-    let columns = COLUMNS.join(", ");
-    let into = ("generation_history", columns.as_str(), "");
-
-    let transaction = store.begin().await?;
-    match insert(&transaction, Backend::Sqlite, into, rows).await {
-        Ok(()) => {}
-        Err(failure) if failure.is_taken() => return Ok(false),
-        Err(failure) => return Err(failure),
-    }
-    insert_pending(&transaction, pending).await?;
-    audit_all(Backend::Sqlite, &transaction, audited).await?;
-    transaction.commit().await?;
-    Ok(true)
-}
-
-/// Writes the rows that the next fold takes away.
-async fn insert_pending(
-    transaction: &DatabaseTransaction,
-    pending: Pending,
-) -> Result<(), Failure> {
-    let (all, artists) = pending.into_cells();
-    let all = all.iter().map(|cell| cell.values(Backend::Sqlite)).collect::<Result<Vec<_>, _>>()?;
-    let into = ("generation_rollup_pending", CELL, "");
-    insert(transaction, Backend::Sqlite, into, all).await?;
-
+    let (cells, artists) = pending.into_cells();
+    let cells =
+        cells.iter().map(|cell| cell.values(Backend::Sqlite)).collect::<Result<Vec<_>, _>>()?;
     let artists = artists
         .iter()
         .map(|(artist, cell)| {
@@ -54,6 +33,22 @@ async fn insert_pending(
             Ok([artist].into_iter().chain(cell.values(Backend::Sqlite)?))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    let columns = format!("artist_id, {CELL}");
-    insert(transaction, Backend::Sqlite, ("generation_artist_pending", &columns, ""), artists).await
+    let columns = COLUMNS.join(", ");
+    let columns_of_artists = format!("artist_id, {CELL}");
+
+    let _writer = store.writer().await?;
+    let transaction = store.begin().await?;
+    let into = ("generation_history", columns.as_str(), "");
+    match insert(&transaction, Backend::Sqlite, into, rows).await {
+        Ok(()) => {}
+        Err(failure) if failure.is_taken() => return Ok(false),
+        Err(failure) => return Err(failure),
+    }
+    let into = ("generation_rollup_pending", CELL, "");
+    insert(&transaction, Backend::Sqlite, into, cells).await?;
+    let into = ("generation_artist_pending", columns_of_artists.as_str(), "");
+    insert(&transaction, Backend::Sqlite, into, artists).await?;
+    audit_all(Backend::Sqlite, &transaction, audited).await?;
+    transaction.commit().await?;
+    Ok(true)
 }
