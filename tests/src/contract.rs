@@ -157,6 +157,7 @@ macro_rules! contracts {
                 what_is_too_much_at_once_is_sent_away, a_body_that_takes_too_long, a_route_that_takes_too_long,
                 urls_and_heads_that_are_too_large,
             }
+            deadlines: { a_late_write_is_done, a_late_read_is_dropped, }
             hostile: { texts_are_stored_verbatim_or_refused, members_given_twice, numbers_beyond_all_measure, }
             bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
             bad_bodies: {

@@ -12,6 +12,8 @@ mod migrate;
 mod serve;
 #[path = "binary/settings.rs"]
 mod settings;
+#[path = "binary/slow_clients.rs"]
+mod slow_clients;
 #[path = "binary/stopping.rs"]
 mod stopping;
 #[path = "binary/telemetry.rs"]
