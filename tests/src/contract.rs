@@ -158,7 +158,10 @@ macro_rules! contracts {
                 urls_and_heads_that_are_too_large,
             }
             deadlines: { a_late_write_is_done, a_late_read_is_dropped, }
-            hostile: { texts_are_stored_verbatim_or_refused, members_given_twice, numbers_beyond_all_measure, }
+            hostile: {
+                texts_are_stored_verbatim_or_refused, targets_that_are_something_else, headers_that_are_something_else,
+                bodies_that_break_readers,
+            }
             bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
             bad_bodies: {
                 what_is_no_json, what_is_no_object, a_member_given_twice, too_large, not_declared_as_json,

@@ -24,7 +24,7 @@ use crate::{
 };
 
 const KEYS: &str = "/api/v1/keys";
-const SECRET: &str = "an access secret that is long enough for tests";
+pub(super) const SECRET: &str = "an access secret that is long enough for tests";
 
 /// No change takes that long to be known, on a slow machine either.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -89,7 +89,7 @@ async fn guarded(service: &Service) -> anyhow::Result<Service> {
 }
 
 /// A key that is in the store, made beside the service.
-async fn stored(
+pub(super) async fn stored(
     service: &Service,
     scopes: &[Scope],
     expires_at: Option<Timestamp>,
@@ -115,7 +115,7 @@ async fn revoked(service: &Service) -> anyhow::Result<KeyText> {
     Ok(key)
 }
 
-fn keyed(request: Request, key: &KeyText) -> Request {
+pub(super) fn keyed(request: Request, key: &KeyText) -> Request {
     request.with("authorization", format!("Bearer {}", key.expose()))
 }
 
