@@ -149,7 +149,8 @@ macro_rules! contracts {
                 every_route_is_open_to_those_who_need_it, what_is_no_route_is_told_to_nobody, a_stranger_is_refused_before_the_body,
                 a_key_is_shown_once, bad_keys_are_refused, a_rotated_key_goes_on_for_a_while,
                 a_revocation_is_known_everywhere, a_new_key_is_known_everywhere, the_last_use_is_noted,
-                every_write_is_audited_with_its_key, while_access_is_off_no_key_is_made, keys_outlive_the_database_for_a_while,
+                every_write_is_audited_with_its_key, while_access_is_off_no_key_is_made,
+                what_is_known_of_keys_is_told, keys_outlive_the_database_for_a_while,
             }
             limits: {
                 who_asks_too_often_is_told_when_to_come_back, a_key_has_limits_of_its_own,

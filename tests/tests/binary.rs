@@ -6,6 +6,8 @@ mod access;
 mod commands;
 #[path = "binary/demo.rs"]
 mod demo;
+#[path = "binary/hostile_log.rs"]
+mod hostile_log;
 #[path = "binary/migrate.rs"]
 mod migrate;
 #[path = "binary/serve.rs"]

@@ -484,6 +484,46 @@ pub async fn every_write_is_audited_with_its_key(service: &Service) -> anyhow::R
     Ok(())
 }
 
+/// How long ago the keys were known to be complete, and how many there are.
+pub async fn what_is_known_of_keys_is_told(service: &Service) -> anyhow::Result<()> {
+    let metric = |text: &str, name: &str| -> anyhow::Result<f64> {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.with_context(|| format!("no {name} in {text}"))?.parse()?)
+    };
+    let off = service.ask(200, Request::get("/metrics")).await?;
+    ensure!(metric(off.text()?, "groovebase_access_keys")? == -1.0, "{off:?}");
+    ensure!(metric(off.text()?, "groovebase_access_age_seconds")? == -1.0, "{off:?}");
+    let key = stored(service, &[Scope::Read], None).await?;
+    stored(service, &[Scope::Write], None).await?;
+    revoked(service).await?;
+    let guarded = guarded(service).await?;
+
+    let health = guarded.ask(200, keyed(Request::get("/health"), &key)).await?;
+    let metrics = guarded.ask(200, keyed(Request::get("/metrics"), &key)).await?;
+
+    let mut access = health.at("/access")?;
+    let age = take(&mut access, "age_ms")?;
+    ensure!(age.as_u64().is_some_and(|age| age < 60_000), "{age}");
+    ensure_same(&access, &json!({"state": "ok", "keys": 3}))?;
+    let metrics = metrics.text()?;
+    ensure!(metric(metrics, "groovebase_access_keys")? == 3.0, "{metrics}");
+    ensure!(0.0 < metric(metrics, "groovebase_access_age_seconds")?, "{metrics}");
+    ensure!(metric(metrics, "groovebase_access_failing")? == 0.0, "{metrics}");
+
+    guarded.lose_database().await;
+    let began = Instant::now();
+    let late = loop {
+        let answer = guarded.send(&keyed(Request::get("/health"), &key)).await?;
+        if answer.at("/access/state")? != "ok" {
+            break answer;
+        }
+        ensure!(began.elapsed() < PATIENCE, "nobody notices: {answer:?}");
+    };
+    ensure!(late.status == 503 && late.at("/access/state")? == "late", "{late:?}");
+    guarded.stop().await;
+    Ok(())
+}
+
 /// Nobody has proved to be an admin. What there is can be seen and taken back all the same.
 pub async fn while_access_is_off_no_key_is_made(service: &Service) -> anyhow::Result<()> {
     let key = stored(service, &[Scope::Read], None).await?;
