@@ -316,7 +316,7 @@ mod tests {
                 profiles: SharedProfileStatistics::default(),
             }),
             limits: LimitStatistics { in_progress: 19, shed: 20, ..LimitStatistics::default() },
-            access: Some(KeyringStatus { keys: 21, age: None, failing: true }),
+            access: Some(KeyringStatus { keys: 21, age: None, failing: true, reliable: false }),
         }
     }
 

@@ -68,7 +68,8 @@ BEGIN
                     )
                 )
             )
-        ORDER BY m.rolname, g.rolname
+        -- Whoever is a member of the superuser is one of every other role as well.
+        ORDER BY m.rolname, g.rolname LIKE 'pg\_%', g.rolname
     LOOP
         RAISE EXCEPTION 'the role % is a member of %, and would have the rights of both',
             thing.member, thing.other

@@ -41,7 +41,7 @@ impl AccessMetrics {
     pub(super) fn take(&self, status: Option<KeyringStatus>) {
         let (known, since, is_failing) = match status {
             None => (-1, None, false),
-            Some(KeyringStatus { keys, age, failing }) => {
+            Some(KeyringStatus { keys, age, failing, reliable: _ }) => {
                 (i64::try_from(keys).unwrap_or(i64::MAX), age, failing)
             }
         };

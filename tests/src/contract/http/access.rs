@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{ARTISTS, ensure_same, take, take_time};
 use crate::{
     document::operations,
-    http::{Problem, Request},
+    http::{Answer, Problem, Request},
     service::Service,
 };
 
@@ -498,28 +498,31 @@ pub async fn what_is_known_of_keys_is_told(service: &Service) -> anyhow::Result<
     revoked(service).await?;
     let guarded = guarded(service).await?;
 
-    let health = guarded.ask(200, keyed(Request::get("/health"), &key)).await?;
+    let becomes = async |state: &str| -> anyhow::Result<Answer> {
+        let began = Instant::now();
+        loop {
+            let health = guarded.send(&keyed(Request::get("/health"), &key)).await?;
+            if health.at("/access/state")? == state {
+                return Ok(health);
+            }
+            ensure!(began.elapsed() < PATIENCE, "never {state}: {:?}", health.text());
+        }
+    };
+    let health = becomes("ok").await?;
     let metrics = guarded.ask(200, keyed(Request::get("/metrics"), &key)).await?;
 
     let mut access = health.at("/access")?;
     let age = take(&mut access, "age_ms")?;
     ensure!(age.as_u64().is_some_and(|age| age < 60_000), "{age}");
     ensure_same(&access, &json!({"state": "ok", "keys": 3}))?;
+    ensure!(health.at("/status")? == "ok", "{health:?}");
     let metrics = metrics.text()?;
     ensure!(metric(metrics, "groovebase_access_keys")? == 3.0, "{metrics}");
     ensure!(0.0 < metric(metrics, "groovebase_access_age_seconds")?, "{metrics}");
     ensure!(metric(metrics, "groovebase_access_failing")? == 0.0, "{metrics}");
 
     guarded.lose_database().await;
-    let began = Instant::now();
-    let late = loop {
-        let answer = guarded.send(&keyed(Request::get("/health"), &key)).await?;
-        if answer.at("/access/state")? != "ok" {
-            break answer;
-        }
-        ensure!(began.elapsed() < PATIENCE, "nobody notices: {answer:?}");
-    };
-    ensure!(late.status == 503 && late.at("/access/state")? == "late", "{late:?}");
+    ensure!(becomes("late").await?.status == 503);
     guarded.stop().await;
     Ok(())
 }

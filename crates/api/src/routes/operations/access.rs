@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AccessHealth)]
 pub(super) struct AccessView {
-    /// `ok`, `loading` (after the start), `late` (the database does not answer; keys open what they did when it last did),
+    /// `ok`, `loading` (after the start), `late` (they cannot be confirmed; they open what they did when they last could be),
     /// `unavailable` (for so long that nobody is let in) or `off` (requests need no key).
     #[schema(value_type = String)]
     state: &'static str,
@@ -27,11 +27,11 @@ impl AccessView {
     }
 
     fn from_status(status: KeyringStatus, is_usable: bool) -> Self {
-        let KeyringStatus { keys, age, failing } = status;
+        let KeyringStatus { keys, age, failing, reliable } = status;
         let state = match age {
             None if failing => "unavailable",
             None => "loading",
-            Some(_) if !failing => "ok",
+            Some(_) if reliable => "ok",
             Some(_) if is_usable => "late",
             Some(_) => "unavailable",
         };
@@ -58,12 +58,14 @@ mod tests {
     fn keys_that_cannot_be_confirmed_are_wanting() {
         let of = |age: Option<u64>, failing, is_usable| {
             let age = age.map(Duration::from_millis);
-            let view = AccessView::from_status(KeyringStatus { keys: 3, age, failing }, is_usable);
+            let reliable = age.is_some_and(|age| age < Duration::from_secs(1));
+            let status = KeyringStatus { keys: 3, age, failing, reliable };
+            let view = AccessView::from_status(status, is_usable);
             (view.state, view.is_wanting())
         };
 
         assert_eq!(of(Some(7), false, true), ("ok", false));
-        assert_eq!(of(Some(7), true, true), ("late", true));
+        assert_eq!(of(Some(7_000), true, true), ("late", true));
         assert_eq!(of(Some(700_000), true, false), ("unavailable", true));
         assert_eq!(of(None, false, false), ("loading", false));
         assert_eq!(of(None, true, false), ("unavailable", true));
