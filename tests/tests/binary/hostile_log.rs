@@ -31,7 +31,7 @@ fn address(program: &Program) -> anyhow::Result<SocketAddr> {
         let mut listening = told.filter(|line| {
             line["message"].as_str().is_some_and(|message| message.starts_with("Listening on"))
         });
-        Ok(listening.find_map(|line| line["address"].as_str()?.parse().ok()))
+        Ok(listening.find_map(|line| line.get("address")?.as_str()?.parse().ok()))
     })
 }
 

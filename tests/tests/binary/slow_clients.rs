@@ -66,12 +66,12 @@ impl Slow {
 
     /// Takes what has been answered until now.
     fn listen(&mut self) -> anyhow::Result<()> {
-        let mut bytes = [0; 65_536];
+        let mut bytes = [0; 16_384];
         while !self.is_over {
             match self.stream.read(&mut bytes) {
                 Ok(0) => self.is_over = true,
                 Ok(read) => {
-                    self.heard.extend_from_slice(bytes.get(..read).context("what was read")?)
+                    self.heard.extend_from_slice(bytes.get(..read).context("what was read")?);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error)
@@ -274,8 +274,9 @@ async fn who_cannot_be_cut_off_is_not_let_in() -> anyhow::Result<()> {
     until("somebody is refused", || {
         // The only descriptor that is left is that of the connection, unless others are given back meanwhile.
         let used = descriptors(&serving)?;
-        let free = (0..).find(|descriptor| !used.contains(descriptor)).context("one is free")?;
-        prlimit(process, Resource::Nofile, Rlimit { current: Some(free + 1), ..before.clone() })?;
+        let free =
+            (0..1_000_000).find(|descriptor| !used.contains(descriptor)).context("one is free")?;
+        prlimit(process, Resource::Nofile, Rlimit { current: Some(free + 1), ..before })?;
         let mut unlucky = Slow::saying(
             &serving,
             "GET /health/live HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n",
