@@ -24,6 +24,7 @@ mod m20261121_000009_account_for_generations;
 mod m20261121_000010_create_api_keys;
 mod m20261121_000011_create_audit_log;
 mod m20261121_000012_index_months_of_artists;
+mod m20261121_000013_keep_months_that_go_on;
 
 pub use error::MigrationError;
 pub use roles::{InvalidRole, Role, Roles};

@@ -9,6 +9,7 @@ use crate::{
     m20261121_000007_create_generation_history, m20261121_000008_track_versions,
     m20261121_000009_account_for_generations, m20261121_000010_create_api_keys,
     m20261121_000011_create_audit_log, m20261121_000012_index_months_of_artists,
+    m20261121_000013_keep_months_that_go_on,
 };
 
 /// The order in which changes are applied; reverting goes the other way.
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_create_api_keys::Migration),
             Box::new(m20261121_000011_create_audit_log::Migration),
             Box::new(m20261121_000012_index_months_of_artists::Migration),
+            Box::new(m20261121_000013_keep_months_that_go_on::Migration),
         ]
     }
 }

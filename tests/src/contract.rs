@@ -149,7 +149,8 @@ macro_rules! contracts {
                 every_route_is_open_to_those_who_need_it, what_is_no_route_is_told_to_nobody, a_stranger_is_refused_before_the_body,
                 a_key_is_shown_once, bad_keys_are_refused, a_rotated_key_goes_on_for_a_while,
                 a_revocation_is_known_everywhere, a_new_key_is_known_everywhere, the_last_use_is_noted,
-                every_write_is_audited_with_its_key, while_access_is_off_no_key_is_made, keys_outlive_the_database_for_a_while,
+                every_write_is_audited_with_its_key, while_access_is_off_no_key_is_made,
+                what_is_known_of_keys_is_told, keys_outlive_the_database_for_a_while,
             }
             limits: {
                 who_asks_too_often_is_told_when_to_come_back, a_key_has_limits_of_its_own,
@@ -157,7 +158,11 @@ macro_rules! contracts {
                 what_is_too_much_at_once_is_sent_away, a_body_that_takes_too_long, a_route_that_takes_too_long,
                 urls_and_heads_that_are_too_large,
             }
-            hostile: { texts_are_stored_verbatim_or_refused, members_given_twice, numbers_beyond_all_measure, }
+            deadlines: { a_late_write_is_done, a_late_read_is_dropped, }
+            hostile: {
+                texts_are_stored_verbatim_or_refused, targets_that_are_something_else, headers_that_are_something_else,
+                bodies_that_break_readers,
+            }
             bad_names: { in_a_path, in_a_body, the_longest_name_is_fine, }
             bad_bodies: {
                 what_is_no_json, what_is_no_object, a_member_given_twice, too_large, not_declared_as_json,

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use domain::{Artists, BulkLoad, SimilarArtists, StyleProfiles, SystemClock};
 use migration::Schema;
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use storage::{PoolLimits, Store};
 
 pub use as_application::{AsApplication, RoleUrls};
@@ -81,7 +84,9 @@ pub trait Fixture: Sized + Send + Sync {
     fn refuse_embeddings(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
 
     /// Begins a transaction beside the store that keeps every writer waiting until it ends.
-    fn block_writers(&self) -> impl Future<Output = anyhow::Result<DatabaseTransaction>> + Send;
+    fn block_writers(&self) -> impl Future<Output = anyhow::Result<DatabaseTransaction>> + Send {
+        async { block_writers(self.administrator()).await }
+    }
 
     /// Runs plain SQL beside the store, as a person at a prompt would.
     fn by_hand(&self, sql: &str) -> impl Future<Output = anyhow::Result<()>> + Send {
@@ -108,6 +113,21 @@ pub async fn by_hand(url: &str, sql: &str) -> anyhow::Result<()> {
     let database = plain_connection(url).await?;
     database.execute_unprepared(sql).await?;
     Ok(database.close().await?)
+}
+
+/// Begins a transaction in a database that keeps every other writer waiting until it ends.
+pub async fn block_writers(url: &str) -> anyhow::Result<DatabaseTransaction> {
+    let database = plain_connection(url).await?;
+    if url.starts_with("sqlite:") {
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        return Ok(database.begin_with_options(immediate).await?);
+    }
+    let transaction = database.begin().await?;
+    transaction.execute_unprepared("SELECT lock_store_version()").await?;
+    Ok(transaction)
 }
 
 /// Opens a store in a database that has its schema.

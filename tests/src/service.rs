@@ -11,6 +11,7 @@ use api::{
     state::{State, StateSettings},
 };
 use domain::Version;
+use sea_orm::DatabaseTransaction;
 use storage::Store;
 use tokio::time::timeout;
 
@@ -89,6 +90,11 @@ impl Service {
     /// Runs plain SQL in the service's database, as a person at a prompt would.
     pub async fn by_hand(&self, sql: &str) -> anyhow::Result<()> {
         fixture::by_hand(&self.administrator, sql).await
+    }
+
+    /// Begins a transaction beside the service that keeps every writer waiting until it ends.
+    pub async fn block_writers(&self) -> anyhow::Result<DatabaseTransaction> {
+        fixture::block_writers(&self.administrator).await
     }
 
     /// Stops the service.

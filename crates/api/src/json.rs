@@ -3,15 +3,17 @@
 //! A derived reader stops at the first problem, drops repeated members and turns decimals into binary fractions. This
 //! one keeps the text of every value until somebody says what it should be.
 
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, collections::HashSet, fmt};
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, value::RawValue};
 
 use crate::violation::Violation;
 
 /// How many violations are told at most; a body can hold a thousand bad entries.
 const MOST_VIOLATIONS: usize = 100;
+
+const REPEATED: &str = "is given more than once";
 
 /// Reads a document with `body`, which notes what is wrong on the nodes it visits.
 ///
@@ -209,11 +211,13 @@ impl<'a> Node<'a> {
         self.expect(Kind::Object)?;
         let Pairs(pairs) = self.parsed()?;
         let mut rest: Vec<(String, &'a RawValue)> = Vec::with_capacity(pairs.len());
+        // Not a search in those that are there: an object can have a hundred thousand members.
+        let mut known = HashSet::with_capacity(pairs.len());
         for (name, raw) in pairs {
-            if rest.iter().any(|(known, _)| *known == name) {
-                self.member(&name).refuse::<()>("is given more than once");
-            } else {
+            if known.insert(name.clone()) {
                 rest.push((name, raw));
+            } else {
+                self.member(&name).refuse::<()>(REPEATED);
             }
         }
         Some(Members { object: self.clone(), rest })
@@ -225,10 +229,22 @@ impl<'a> Node<'a> {
         self.at(&escaped(name))
     }
 
-    /// The value in the caller's own form. Members must not repeat in there either.
+    /// The value in the caller's own form. Members must not repeat in there either; each that does is noted.
     #[must_use]
     pub fn open_ended(&self) -> Option<Value> {
-        self.parsed::<Unambiguous>().map(|Unambiguous(value)| value)
+        let repeated = RefCell::default();
+        let mut reader = serde_json::Deserializer::from_str(self.raw.get());
+        let read = OpenEnded { inside: None, repeated: &repeated }.deserialize(&mut reader);
+        let repeated = repeated.into_inner();
+        for pointer in &repeated {
+            let pointer = format!("{}{pointer}", self.pointer);
+            Self { pointer, ..self.clone() }.refuse::<()>(REPEATED);
+        }
+        match read {
+            Ok(value) if repeated.is_empty() => Some(value),
+            Ok(_) => None,
+            Err(error) => self.refuse(format!("cannot be read: {}", reason(&error))),
+        }
     }
 
     /// Whether the value is an array.
@@ -390,70 +406,113 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     }
 }
 
-/// Any value in which no object repeats a member.
-struct Unambiguous(Value);
+/// Reads any value, and where in it members are that repeat one.
+#[derive(Clone, Copy)]
+struct OpenEnded<'p> {
+    inside: Option<&'p Place<'p>>,
+    repeated: &'p RefCell<Vec<String>>,
+}
 
-impl<'de> Deserialize<'de> for Unambiguous {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
+/// Where a value is in those around it. A pointer is made of it only when there is something to say.
+struct Place<'p> {
+    inside: Option<&'p Self>,
+    token: Token<'p>,
+}
 
-        impl<'de> Visitor<'de> for Any {
-            type Value = Value;
+enum Token<'p> {
+    Name(&'p str),
+    Index(usize),
+}
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a JSON value")
-            }
+impl Place<'_> {
+    fn pointer(&self) -> String {
+        let outer = self.inside.map(Place::pointer).unwrap_or_default();
+        match self.token {
+            Token::Name(name) => format!("{outer}/{}", escaped(name)),
+            Token::Index(index) => format!("{outer}/{index}"),
+        }
+    }
+}
 
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Null)
-            }
+impl<'p> OpenEnded<'p> {
+    const fn place<'q>(&self, token: Token<'q>) -> Place<'q>
+    where
+        'p: 'q,
+    {
+        Place { inside: self.inside, token }
+    }
+}
 
-            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-                Ok(Value::Bool(value))
-            }
+impl<'de> DeserializeSeed<'de> for OpenEnded<'_> {
+    type Value = Value;
 
-            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-                Ok(Value::from(value))
-            }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
-            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-                Ok(Value::from(value))
-            }
+impl<'de> Visitor<'de> for OpenEnded<'_> {
+    type Value = Value;
 
-            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-                Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-            }
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
 
-            fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-                Ok(Value::String(value.to_owned()))
-            }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
 
-            fn visit_string<E>(self, value: String) -> Result<Value, E> {
-                Ok(Value::String(value))
-            }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(Unambiguous(element)) = seq.next_element()? {
-                    elements.push(element);
-                }
-                Ok(Value::Array(elements))
-            }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-                let mut members = Map::new();
-                while let Some((name, Unambiguous(member))) = map.next_entry::<String, _>()? {
-                    if members.contains_key(&name) {
-                        let told = format!("the member '{name}' is given more than once");
-                        return Err(de::Error::custom(told));
-                    }
-                    members.insert(name, member);
-                }
-                Ok(Value::Object(members))
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut elements = Vec::new();
+        loop {
+            let place = self.place(Token::Index(elements.len()));
+            let element = OpenEnded { inside: Some(&place), repeated: self.repeated };
+            match seq.next_element_seed(element)? {
+                Some(element) => elements.push(element),
+                None => return Ok(Value::Array(elements)),
             }
         }
+    }
 
-        deserializer.deserialize_any(Any).map(Self)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let place = self.place(Token::Name(&name));
+            if members.contains_key(&name) {
+                let mut repeated = self.repeated.borrow_mut();
+                if repeated.len() < MOST_VIOLATIONS {
+                    repeated.push(place.pointer());
+                }
+            }
+            let member = OpenEnded { inside: Some(&place), repeated: self.repeated };
+            let member = map.next_value_seed(member)?;
+            members.insert(name, member);
+        }
+        Ok(Value::Object(members))
     }
 }
 
@@ -555,9 +614,14 @@ mod tests {
 
     #[test]
     fn refuses_repeated_members_in_open_ended_values() {
-        let told = told(r#"{"a": [{"b": 1, "b": 2}]}"#, |node| node.open_ended().map(drop));
+        let text = r#"{"own": {"a": [7, {"b/c": 1, "d": {}, "b/c": 2}], "a": {"e": 1, "e": 2}}}"#;
+        let told = told(text, |node| node.members()?.required("own")?.open_ended().map(drop));
 
-        assert_eq!(told, "cannot be read: the member 'b' is given more than once");
+        assert_eq!(
+            told,
+            "/own/a/1/b~1c: is given more than once; /own/a: is given more than once; \
+             /own/a/e: is given more than once"
+        );
     }
 
     #[test]

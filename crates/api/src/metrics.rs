@@ -1,5 +1,6 @@
 //! What the service counts about itself, in `OpenMetrics` text.
 
+mod access;
 mod accounts;
 mod data_layer;
 mod feed;
@@ -22,7 +23,8 @@ use prometheus_client::{
 };
 
 use cache::{
-    FeedStatus, RollupKeeperStatus, SimilarRead, SimilarityStatus, StatisticsStatus, TierStatistics,
+    FeedStatus, KeyringStatus, RollupKeeperStatus, SimilarRead, SimilarityStatus, StatisticsStatus,
+    TierStatistics,
 };
 use domain::Metric;
 use storage::QueryStatistics;
@@ -38,9 +40,9 @@ const BOUNDS: [f64; 15] = [
 ];
 
 use self::{
-    accounts::AccountMetrics, data_layer::DataLayerMetrics, feed::FeedMetrics,
-    limits::LimitMetrics, read_database::ReadDatabaseMetrics, redis::RedisMetrics,
-    similarity::SimilarityMetrics, tiers::TierMetrics,
+    access::AccessMetrics, accounts::AccountMetrics, data_layer::DataLayerMetrics,
+    feed::FeedMetrics, limits::LimitMetrics, read_database::ReadDatabaseMetrics,
+    redis::RedisMetrics, similarity::SimilarityMetrics, tiers::TierMetrics,
 };
 
 pub use self::redis::RedisCounted;
@@ -60,6 +62,7 @@ pub struct Metrics {
     read_database: ReadDatabaseMetrics,
     redis: RedisMetrics,
     limits: LimitMetrics,
+    access: AccessMetrics,
 }
 
 /// What others count, as it was when somebody asked.
@@ -87,6 +90,8 @@ pub struct Counted<'a> {
     pub redis: Option<RedisCounted>,
     /// What the service takes.
     pub limits: LimitStatistics,
+    /// How what is known of API keys stands; `None` while access is off.
+    pub access: Option<KeyringStatus>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -150,7 +155,9 @@ impl Metrics {
             read_database,
             redis,
             limits,
+            access,
         } = counted;
+        self.access.take(access);
         self.limits.take(limits);
         self.data_layer.take(queries, connections, tiers, redis.as_ref());
         self.tiers.take(tiers);
@@ -203,6 +210,7 @@ impl Default for Metrics {
         let read_database = ReadDatabaseMetrics::registered(&mut registry);
         let redis = RedisMetrics::registered(&mut registry);
         let limits = LimitMetrics::registered(&mut registry);
+        let access = AccessMetrics::registered(&mut registry);
         Self {
             registry,
             unprefixed,
@@ -217,6 +225,7 @@ impl Default for Metrics {
             read_database,
             redis,
             limits,
+            access,
         }
     }
 }
@@ -307,6 +316,7 @@ mod tests {
                 profiles: SharedProfileStatistics::default(),
             }),
             limits: LimitStatistics { in_progress: 19, shed: 20, ..LimitStatistics::default() },
+            access: Some(KeyringStatus { keys: 21, age: None, failing: true, reliable: false }),
         }
     }
 

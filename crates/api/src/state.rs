@@ -281,6 +281,7 @@ impl State {
             statistics: self.reading.sums(),
             read_database: self.reading.status(),
             limits: self.limits.statistics(),
+            access: self.keyring.as_ref().map(Keyring::status),
             redis: self.redis.as_ref().map(|tier| RedisCounted {
                 health: tier.redis().health(),
                 statistics: tier.redis().statistics(),

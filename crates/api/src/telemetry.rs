@@ -3,6 +3,7 @@
 mod database_time;
 mod exporter;
 mod log_file;
+mod one_line;
 mod trace_context;
 mod traces;
 
@@ -26,6 +27,7 @@ use crate::config::{LogFormat, LogSettings, TraceSettings};
 use self::{
     database_time::DatabaseTime,
     log_file::{LogFile, LogFileThread, Rotation},
+    one_line::{Escapes, OneLine},
     traces::Traces,
 };
 pub(crate) use self::{
@@ -101,11 +103,15 @@ fn log_layers(settings: &LogSettings) -> Result<(Layers, Option<LogFileThread>),
     let format = log_format.unwrap_or_else(|| {
         if io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json }
     });
-    let lines = fmt::layer().with_writer(io::stderr);
+    let coloured = format == LogFormat::Pretty && io::stderr().is_terminal();
+    let escapes = match format {
+        LogFormat::Json => Escapes::Json,
+        LogFormat::Pretty if coloured => Escapes::Coloured,
+        LogFormat::Pretty => Escapes::Plain,
+    };
+    let lines = fmt::layer().with_writer(OneLine::new(io::stderr, escapes));
     let mut layers: Layers = vec![match format {
-        LogFormat::Pretty => {
-            lines.with_ansi(io::stderr().is_terminal()).with_filter(logged(log)?).boxed()
-        }
+        LogFormat::Pretty => lines.with_ansi(coloured).with_filter(logged(log)?).boxed(),
         LogFormat::Json => {
             let lines = lines.json().flatten_event(true).with_span_list(false);
             lines.with_filter(logged(log)?).boxed()
@@ -116,6 +122,7 @@ fn log_layers(settings: &LogSettings) -> Result<(Layers, Option<LogFileThread>),
     let rotation = Rotation { most_bytes: *log_file_max_bytes, kept };
     let unusable = |source| TelemetryError::LogFile { path: path.clone(), source };
     let (file, thread) = LogFile::open(path, rotation).map_err(unusable)?;
+    let file = OneLine::new(file, Escapes::Json);
     let lines = fmt::layer().with_writer(file).json().flatten_event(true).with_span_list(false);
     layers.push(lines.with_filter(logged(log)?).boxed());
     Ok((layers, Some(thread)))

@@ -40,12 +40,42 @@ BEGIN
             EXECUTE format('ALTER ROLE %I LOGIN', role);
         END IF;
     END LOOP;
-    IF pg_has_role(application, owner, 'MEMBER') OR pg_has_role(readonly, owner, 'MEMBER')
-        OR pg_has_role(readonly, application, 'MEMBER')
-    THEN
-        RAISE EXCEPTION 'one of the roles %, % and % is a member of another', owner, application,
-            readonly USING HINT = 'It would have the rights of both.';
-    END IF;
+    -- Whoever is a member of another role has, or can take, the rights of both. Roles that give none in
+    -- here, such as those that say how somebody connects, do no harm.
+    FOR thing IN
+        SELECT m.rolname AS member, g.rolname AS other
+        FROM pg_roles m JOIN pg_roles g ON g.oid <> m.oid AND pg_has_role(m.oid, g.oid, 'MEMBER')
+        WHERE m.rolname IN (owner, application, readonly)
+            AND (
+                g.rolsuper OR g.rolcreaterole OR g.rolcreatedb OR g.rolreplication OR g.rolbypassrls
+                OR (
+                    g.rolname LIKE 'pg\_%'
+                    AND g.rolname NOT IN ('pg_monitor', 'pg_read_all_settings', 'pg_read_all_stats',
+                        'pg_stat_scan_tables', 'pg_checkpoint', 'pg_use_reserved_connections')
+                    -- The owner may own the database too.
+                    AND NOT (m.rolname = owner AND g.rolname = 'pg_database_owner')
+                )
+                OR (
+                    m.rolname <> owner
+                    AND (
+                        g.rolname IN (owner, application, readonly)
+                        OR g.oid = (SELECT nspowner FROM pg_namespace WHERE nspname = place)
+                        OR EXISTS (
+                            SELECT FROM pg_class c LEFT JOIN aclexplode(c.relacl) a ON a.grantee = g.oid
+                            WHERE c.relnamespace = to_regnamespace(quote_ident(place))
+                                AND (c.relowner = g.oid OR a.grantee IS NOT NULL)
+                        )
+                    )
+                )
+            )
+        -- Whoever is a member of the superuser is one of every other role as well.
+        ORDER BY m.rolname, g.rolname LIKE 'pg\_%', g.rolname
+    LOOP
+        RAISE EXCEPTION 'the role % is a member of %, and would have the rights of both',
+            thing.member, thing.other
+            USING HINT = format('REVOKE %I FROM %I, or from the role that is between them.',
+                thing.other, thing.member);
+    END LOOP;
     -- An administrator who is no superuser may change what belongs to the owner only as a member.
     IF NOT pg_has_role(owner, 'USAGE') THEN
         EXECUTE format('GRANT %I TO CURRENT_USER WITH INHERIT TRUE, SET TRUE', owner);

@@ -297,6 +297,25 @@ async fn race(url: String, function: &'static str) {
     }
 }
 
+#[tokio::test]
+async fn a_month_that_has_not_ended_is_not_dropped() {
+    with_store(|store| async move {
+        let store = store.migrated().await;
+        for time in ["now()", "now() + interval '1 month'", "now() + interval '100 years'"] {
+            store.run(&format!("SELECT ensure_generation_partition({time})")).await;
+            let before = partitions(&store).await;
+            let refused = store.try_run(&format!("SELECT drop_generation_partition({time})")).await;
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("has not ended"), "{time}: {error}");
+            assert_eq!(partitions(&store).await, before, "{time}");
+        }
+        let last = "date_trunc('month', now(), 'UTC') - interval '1 microsecond'";
+        store.run(&format!("SELECT ensure_generation_partition({last})")).await;
+        assert!(store.one::<bool>(&format!("SELECT drop_generation_partition({last})")).await);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_at_once_one_makes_a_month_and_one_drops_it() {
     with_store(|store| async move {

@@ -35,7 +35,7 @@ async fn contents(store: &Store) -> Vec<String> {
     store.all(query).await
 }
 
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "m20261121_000001_create_vector_extension",
     "m20261121_000002_create_trigram_extension",
     "m20261121_000003_create_artists",
@@ -48,6 +48,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "m20261121_000010_create_api_keys",
     "m20261121_000011_create_audit_log",
     "m20261121_000012_index_months_of_artists",
+    "m20261121_000013_keep_months_that_go_on",
 ];
 
 pub(crate) async fn applies_reverts_and_applies_again(store: Store) {

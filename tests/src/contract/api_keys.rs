@@ -252,22 +252,22 @@ pub async fn what_is_no_key_hides_no_other(fixture: &impl Fixture) -> anyhow::Re
 /// A file has it beside it; a server cannot, and says what to do.
 pub async fn the_access_secret_is_found_or_asked_for(fixture: &impl Fixture) -> anyhow::Result<()> {
     let Some(file) = fixture.store().file() else {
-        let missing = access_secret(None, fixture.store());
+        let missing = access_secret(None, fixture.store()).await;
         ensure!(matches!(missing, Err(NoAccessSecret::NotSet)), "{missing:?}");
         return Ok(());
     };
-    access_secret(None, fixture.store())?;
+    access_secret(None, fixture.store()).await?;
     // It is there for as long as the database is.
     let probe = fixture.store().probe(Duration::from_secs(10)).await;
     ensure!(probe.answer.is_some(), "{probe:?}");
     let mut beside = file.into_os_string();
     beside.push(".secret");
     let first = std::fs::read_to_string(&beside)?;
-    access_secret(None, fixture.store())?;
+    access_secret(None, fixture.store()).await?;
 
     ensure!(first.len() == 43 && std::fs::read_to_string(&beside)? == first);
     std::fs::write(&beside, "short")?;
-    let damaged = access_secret(None, fixture.store());
+    let damaged = access_secret(None, fixture.store()).await;
     ensure!(matches!(damaged, Err(NoAccessSecret::Damaged { .. })), "{damaged:?}");
     Ok(())
 }

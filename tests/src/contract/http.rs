@@ -13,6 +13,7 @@ pub mod bad_names;
 pub mod bad_parameters;
 pub mod bad_profiles;
 pub mod conditions;
+pub mod deadlines;
 pub mod freshness;
 pub mod generations;
 pub mod history;

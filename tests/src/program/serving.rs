@@ -58,6 +58,12 @@ impl Serving {
         self.address
     }
 
+    /// The process, as the operating system knows it.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A client of it.
     #[must_use]
     pub const fn client(&self) -> Client {

@@ -81,6 +81,43 @@ async fn a_key_from_the_command_line_opens_the_service() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_lost_access_secret_is_not_replaced_while_there_are_keys() -> anyhow::Result<()> {
+    let program = Program::new()?;
+    let create = ["keys", "create", "--name", "ci", "--scope", "read"];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--access", "on"];
+    let key = program.expect(0, &create)?.output.trim_end().to_owned();
+    let id = key.split('_').nth(1).expect("a key has an id");
+    let (file, elsewhere) = (program.file("groovebase.db.secret"), program.file("elsewhere"));
+    std::fs::rename(&file, &elsewhere)?;
+
+    for command in [&create[..], &serve[..], &["keys", "rotate", id]] {
+        let refused = program.run(command)?;
+        assert_ne!(refused.code, Some(0), "{refused:?}");
+        for said in ["groovebase.db.secret is missing", "put it back", "keys revoke --all"] {
+            assert!(refused.errors.contains(said), "{command:?}: {refused:?}");
+        }
+        assert!(!file.exists(), "{command:?}");
+    }
+    let listed = program.expect(0, &["keys", "list"])?;
+    assert_eq!(listed.output.lines().count(), 1, "{listed:?}");
+
+    // As the message says: put back, or given up.
+    std::fs::rename(&elsewhere, &file)?;
+    program.expect(0, &create)?;
+    std::fs::remove_file(&file)?;
+    let revoked = program.expect(0, &["keys", "revoke", "--all"])?;
+    assert_eq!(revoked.output.matches("revoked gb_").count(), 2, "{revoked:?}");
+    let serving = guarded(&program)?;
+    let ask = Request::get(ARTISTS).with("authorization", format!("Bearer {key}"));
+    assert_eq!(serving.client().send(&ask).await?.status, 401);
+    assert!(file.exists());
+    serving.terminate()?;
+    serving.ended()?;
+    program.expect(0, &create)?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_service_for_this_machine_is_open() -> anyhow::Result<()> {
     let program = Program::new()?;
     let serving = program.serve()?;

@@ -241,10 +241,34 @@ async fn a_role_that_may_do_more_is_refused_and_nothing_is_changed() -> anyhow::
     ensure!(matches!(refused, Err(MigrationError::Database(_))), "{refused:?}");
     let made = format!("SELECT rolname::text FROM pg_roles WHERE rolname LIKE '{name}\\__'");
     ensure!(texts(fixture.administrator(), &made).await?.is_empty());
-    fixture.by_hand(&format!("GRANT {name}_owner TO {name}_app")).await?;
+    // Directly, through another role, and by what PostgreSQL has itself.
+    fixture.by_hand(&format!("CREATE ROLE {name}_group")).await?;
+    let harmless = [format!("GRANT {name}_group, pg_monitor TO {name}_app, {name}_readonly")];
+    for sql in harmless {
+        fixture.by_hand(&sql).await?;
+    }
+    RoleUrls::make(fixture.administrator(), &name).await?;
+    for (member, other) in [
+        (format!("{name}_app"), format!("{name}_owner")),
+        (format!("{name}_readonly"), format!("{name}_app")),
+        (format!("{name}_group"), format!("{name}_owner")),
+        (format!("{name}_group"), "postgres".to_owned()),
+        (format!("{name}_app"), "pg_execute_server_program".to_owned()),
+        (format!("{name}_readonly"), "pg_read_all_data".to_owned()),
+        (format!("{name}_owner"), "pg_write_server_files".to_owned()),
+    ] {
+        fixture.by_hand(&format!("GRANT {other} TO {member}")).await?;
+        let again = RoleUrls::make(fixture.administrator(), &name).await;
+        let error = format!("{:#}", again.err().with_context(|| format!("{member} in {other}"))?);
+        ensure!(error.contains(&format!("is a member of {other}")), "{member}: {error}");
+        fixture.by_hand(&format!("REVOKE {other} FROM {member}")).await?;
+    }
+    fixture.by_hand(&format!("GRANT UPDATE ON api_keys TO {name}_group")).await?;
     let again = RoleUrls::make(fixture.administrator(), &name).await;
-    ensure!(again.is_err(), "{again:?}");
-    fixture.by_hand(&format!("REVOKE {name}_owner FROM {name}_app")).await?;
+    ensure!(again.is_err(), "a role with rights in the schema");
+    fixture.by_hand(&format!("REVOKE UPDATE ON api_keys FROM {name}_group")).await?;
+    RoleUrls::make(fixture.administrator(), &name).await?;
+    fixture.by_hand(&format!("DROP ROLE {name}_group")).await?;
     schema.close().await?;
     let as_application = Schema::connect(fixture.url()).await?;
     let refused = as_application

@@ -8,6 +8,7 @@ use std::{
 };
 
 use cache::{InvalidAccessSecret, KeyHasher, NoRandomness};
+use domain::{KeyStanding, Limit, RepositoryError};
 use secrecy::{ExposeSecret, SecretString};
 use storage::Store;
 
@@ -16,8 +17,9 @@ use storage::Store;
 ///
 /// # Errors
 ///
-/// When there is none, or none that can be used.
-pub fn access_secret(
+/// When there is none, or none that can be used; also when the file is missing and there are keys, none of which would be
+/// right any more.
+pub async fn access_secret(
     setting: Option<&SecretString>,
     store: &Store,
 ) -> Result<KeyHasher, NoAccessSecret> {
@@ -28,6 +30,10 @@ pub fn access_secret(
     let file = beside(&database);
     let secret = match read(&file)? {
         Some(secret) => secret,
+        None if has_good_keys(store).await? => {
+            // Somebody who started at the same time may have made both.
+            read(&file)?.ok_or_else(|| NoAccessSecret::Lost { file: file.clone() })?
+        }
         None => make(&file)?,
     };
     KeyHasher::new(secret.trim_end()).map_err(|_| NoAccessSecret::Damaged { file })
@@ -37,6 +43,21 @@ fn beside(database: &Path) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(".secret");
     name.into()
+}
+
+async fn has_good_keys(store: &Store) -> Result<bool, NoAccessSecret> {
+    let (keys, now) = (store.api_keys(), store.now());
+    let mut after = None;
+    loop {
+        let page = keys.page(after, Limit::LARGEST).await.map_err(NoAccessSecret::Keys)?;
+        if page.items.iter().any(|key| key.standing(now) == KeyStanding::Good) {
+            return Ok(true);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(false);
+        }
+    }
 }
 
 fn read(file: &Path) -> Result<Option<String>, NoAccessSecret> {
@@ -103,6 +124,19 @@ pub enum NoAccessSecret {
     /// The setting is too short.
     #[error(transparent)]
     Invalid(#[from] InvalidAccessSecret),
+    /// The file is gone, and with it every key would be wrong.
+    #[error(
+        "{} is missing, and no API key is right without it: put it back, or set GROOVEBASE_ACCESS_SECRET to what it \
+         held; if it is lost, `groovebase keys revoke --all` revokes every key, and the next start makes another secret",
+        file.display()
+    )]
+    Lost {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// Whether there are keys cannot be told.
+    #[error("cannot read which API keys there are")]
+    Keys(#[source] RepositoryError),
     /// The file was cut short.
     #[error("{} holds no access secret", file.display())]
     Damaged {

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use cache::{FreshKey, NoRandomness};
 use clap::ValueEnum;
 use domain::{
-    ApiKey, ApiKeyCursor, ApiKeys, Author, KeyLimits, KeyText, Label, Limit, NewApiKey, NoScope,
-    PublicKeyId, Quota, RepositoryError, Rotated, Rotation, Scope, Scopes, Timestamp,
+    ApiKey, ApiKeyCursor, ApiKeys, Author, KeyLimits, KeyStanding, KeyText, Label, Limit,
+    NewApiKey, NoScope, PublicKeyId, Quota, RepositoryError, Rotated, Rotation, Scope, Scopes,
+    Timestamp,
 };
 use serde_json::json;
 use storage::Store;
@@ -60,8 +61,11 @@ enum Action {
     /// Revoke a key: from now on it opens nothing.
     Revoke {
         /// The id of the key: what is between `gb_` and the next `_`.
-        #[arg(value_name = "ID")]
-        id: PublicKeyId,
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        id: Option<PublicKeyId>,
+        /// Revoke every key that opens anything.
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
     },
 }
 
@@ -97,18 +101,18 @@ impl Keys {
         notices: &mut impl Write,
     ) -> Result<(), KeysError> {
         let store = serve::open_store(&settings.database).await?;
-        let fresh = || {
-            let hasher = access_secret(settings.access.access_secret.as_ref(), &store)?;
+        let fresh = async || {
+            let hasher = access_secret(settings.access.access_secret.as_ref(), &store).await?;
             Ok::<_, KeysError>(hasher.fresh_key()?)
         };
         let done = match self.action {
-            Action::Create(new) => match fresh() {
+            Action::Create(new) => match fresh().await {
                 Ok(key) => new.create(&store, key).await.and_then(|(text, key)| {
                     issued(&store, &text, key, None, self.format, output, notices)
                 }),
                 Err(error) => Err(error),
             },
-            Action::Rotate { id, grace } => match fresh() {
+            Action::Rotate { id, grace } => match fresh().await {
                 Ok(key) => rotate(&store, &id, grace, key).await.and_then(|(text, rotated)| {
                     let Rotated { new, old } = rotated;
                     issued(&store, &text, new, Some(&old), self.format, output, notices)
@@ -116,7 +120,10 @@ impl Keys {
                 Err(error) => Err(error),
             },
             Action::List => list(&store, self.format, output).await,
-            Action::Revoke { id } => revoke(&store, &id, self.format, output).await,
+            Action::Revoke { id: Some(id), all: _ } => {
+                revoke(&store, &id, self.format, output).await
+            }
+            Action::Revoke { id: None, all: _ } => revoke_all(&store, self.format, output).await,
         };
         store.close().await;
         done
@@ -170,6 +177,34 @@ async fn revoke(
     match format {
         Format::Text => writeln!(output, "revoked {}", revoked.public_id.prefix())?,
         Format::Json => writeln!(output, "{}", json!(KeyView::as_of(store.now(), revoked)))?,
+    }
+    Ok(())
+}
+
+/// Revokes every key that opens anything, and tells which.
+async fn revoke_all(
+    store: &Store,
+    format: Format,
+    output: &mut impl Write,
+) -> Result<(), KeysError> {
+    let keys = store.api_keys();
+    let mut revoked = Vec::new();
+    for key in all(keys.as_ref()).await? {
+        if key.standing(store.now()) == KeyStanding::Good {
+            revoked.extend(keys.revoke(&key.public_id, &Author::at_the_command_line()).await?);
+        }
+    }
+    match format {
+        Format::Text => {
+            for key in revoked {
+                writeln!(output, "revoked {}", key.public_id.prefix())?;
+            }
+        }
+        Format::Json => {
+            let now = store.now();
+            let views = revoked.into_iter().map(|key| KeyView::as_of(now, key));
+            writeln!(output, "{}", json!({ "keys": views.collect::<Vec<_>>() }))?;
+        }
     }
     Ok(())
 }

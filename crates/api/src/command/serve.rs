@@ -70,7 +70,7 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
     };
     warn_of_plain_text(&store, service.read_store.as_ref()).await;
     if decided.on {
-        service.access = Some(access_secret(access.access_secret.as_ref(), &store)?);
+        service.access = Some(access_secret(access.access_secret.as_ref(), &store).await?);
     }
     let state = web::Data::new(State::new(store, service));
     tell_access(decided, &state).await;

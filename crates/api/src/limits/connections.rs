@@ -58,8 +58,11 @@ impl Connections {
         use std::os::fd::AsFd;
 
         let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
-        // Without another handle there is nothing to cut it off by; the server's own limits remain.
-        let Ok(socket) = stream.as_fd().try_clone_to_owned() else { return };
+        let Ok(socket) = stream.as_fd().try_clone_to_owned() else {
+            // Descriptors have run out. Whoever could not be cut off could stay for good, and take one more each time.
+            drop(socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Both));
+            return;
+        };
         let watch = Arc::new(Watch {
             socket: socket.into(),
             requests: AtomicUsize::new(0),

@@ -1,5 +1,7 @@
 //! Operations: health, metrics and documentation.
 
+mod access;
+
 use std::time::Duration;
 
 use actix_web::{HttpResponse, get, http::header, web};
@@ -8,6 +10,8 @@ use serde::Serialize;
 use storage::Probe;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
+
+use self::access::AccessView;
 
 use crate::{
     document::Document,
@@ -143,6 +147,7 @@ struct LivenessView {
     "feed": {"state": "ok", "latency_us": 310, "age_ms": 120, "artists": 108},
     "index": {"state": "ready", "latency_us": 840, "vectors": 108, "memory_bytes": 259_200, "bound_bytes": 1_073_741_824, "version": 42},
     "accounts": {"state": "ok"},
+    "access": {"state": "ok", "age_ms": 130, "keys": 3},
     "pool": {"state": "ok", "latency_us": 3, "active": 1, "idle": 9, "most": 30}
 }))]
 struct HealthView {
@@ -163,6 +168,8 @@ struct HealthView {
     index: IndexView,
     /// The account of generations.
     accounts: AccountsView,
+    /// What is known of API keys.
+    access: AccessView,
     /// The database connections.
     pool: PoolView,
 }
@@ -278,11 +285,13 @@ impl HealthView {
         let feed = FeedView::from(state.feed_status());
         let index = IndexView::from(state.similarity_status());
         let accounts = AccountsView::from(state.folding_status());
+        let access = AccessView::of(state.keyring());
         let is_wanting = redis.is_wanting()
             || read_database.is_wanting()
             || feed.is_wanting()
             || index.is_wanting()
-            || accounts.is_wanting();
+            || accounts.is_wanting()
+            || access.is_wanting();
         let status = match database {
             Status::Ok if is_wanting => Status::Degraded,
             database => database,
@@ -297,6 +306,7 @@ impl HealthView {
             feed,
             index,
             accounts,
+            access,
             pool: PoolView::of(connections, checkout),
         }
     }

@@ -138,6 +138,8 @@ pub struct KeyringStatus {
     pub age: Option<Duration>,
     /// Whether the last round failed.
     pub failing: bool,
+    /// Whether a check can rely on them at this moment.
+    pub reliable: bool,
 }
 
 impl Keyring {
@@ -209,6 +211,7 @@ impl Keyring {
             keys: self.shared.ring.read().held.len(),
             age: progress.confirmed.map(|at| at.elapsed()),
             failing: progress.is_failing(),
+            reliable: progress.is_confirmed_within(self.shared.bounds.max_staleness),
         }
     }
 

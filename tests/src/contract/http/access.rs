@@ -19,12 +19,12 @@ use serde_json::{Value, json};
 use super::{ARTISTS, ensure_same, take, take_time};
 use crate::{
     document::operations,
-    http::{Problem, Request},
+    http::{Answer, Problem, Request},
     service::Service,
 };
 
 const KEYS: &str = "/api/v1/keys";
-const SECRET: &str = "an access secret that is long enough for tests";
+pub(super) const SECRET: &str = "an access secret that is long enough for tests";
 
 /// No change takes that long to be known, on a slow machine either.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -89,7 +89,7 @@ async fn guarded(service: &Service) -> anyhow::Result<Service> {
 }
 
 /// A key that is in the store, made beside the service.
-async fn stored(
+pub(super) async fn stored(
     service: &Service,
     scopes: &[Scope],
     expires_at: Option<Timestamp>,
@@ -115,7 +115,7 @@ async fn revoked(service: &Service) -> anyhow::Result<KeyText> {
     Ok(key)
 }
 
-fn keyed(request: Request, key: &KeyText) -> Request {
+pub(super) fn keyed(request: Request, key: &KeyText) -> Request {
     request.with("authorization", format!("Bearer {}", key.expose()))
 }
 
@@ -480,6 +480,47 @@ pub async fn every_write_is_audited_with_its_key(service: &Service) -> anyhow::R
     ensure!(artist.await?.at("/records/0/action")? == "artist.removed");
     let bad = keyed(Request::get("/api/v1/audit?from=now&key=x"), &admin);
     Problem::read(guarded.send(&bad).await?, 400, "invalid_parameter", &bad)?;
+    guarded.stop().await;
+    Ok(())
+}
+
+/// How long ago the keys were known to be complete, and how many there are.
+pub async fn what_is_known_of_keys_is_told(service: &Service) -> anyhow::Result<()> {
+    let has = |text: &str, line: &str| text.lines().any(|found| found == line);
+    let off = service.ask(200, Request::get("/metrics")).await?;
+    ensure!(has(off.text()?, "groovebase_access_keys -1"), "{off:?}");
+    ensure!(has(off.text()?, "groovebase_access_age_seconds -1.0"), "{off:?}");
+    let key = stored(service, &[Scope::Read], None).await?;
+    stored(service, &[Scope::Write], None).await?;
+    revoked(service).await?;
+    let guarded = guarded(service).await?;
+
+    let becomes = async |state: &str| -> anyhow::Result<Answer> {
+        let began = Instant::now();
+        loop {
+            let health = guarded.send(&keyed(Request::get("/health"), &key)).await?;
+            if health.at("/access/state")? == state {
+                return Ok(health);
+            }
+            ensure!(began.elapsed() < PATIENCE, "never {state}: {:?}", health.text());
+        }
+    };
+    let health = becomes("ok").await?;
+    let metrics = guarded.ask(200, keyed(Request::get("/metrics"), &key)).await?;
+
+    let mut access = health.at("/access")?;
+    let age = take(&mut access, "age_ms")?;
+    ensure!(age.as_u64().is_some_and(|age| age < 60_000), "{age}");
+    ensure_same(&access, &json!({"state": "ok", "keys": 3}))?;
+    ensure!(health.at("/status")? == "ok", "{health:?}");
+    let metrics = metrics.text()?;
+    ensure!(has(metrics, "groovebase_access_keys 3"), "{metrics}");
+    ensure!(has(metrics, "groovebase_access_failing 0"), "{metrics}");
+    let age = metrics.lines().find_map(|it| it.strip_prefix("groovebase_access_age_seconds "));
+    ensure!(0.0 < age.context("an age")?.parse::<f64>()?, "{metrics}");
+
+    guarded.lose_database().await;
+    ensure!(becomes("late").await?.status == 503);
     guarded.stop().await;
     Ok(())
 }

@@ -26,10 +26,10 @@ use crate::{
 const SECRET: &str = "an access secret that is long enough for tests";
 
 /// Nothing that is waited for takes that long, on a slow machine either.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Another instance, with limits.
-async fn limited(service: &Service, limits: LimitSettings) -> anyhow::Result<Service> {
+pub(super) async fn limited(service: &Service, limits: LimitSettings) -> anyhow::Result<Service> {
     service.another(StateSettings { limits, ..StateSettings::default() }).await
 }
 
@@ -170,7 +170,8 @@ async fn held(service: &Service) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn in_progress(service: &Service, number: usize) -> anyhow::Result<()> {
+/// Waits until so many requests are in progress.
+pub(super) async fn in_progress(service: &Service, number: usize) -> anyhow::Result<()> {
     let began = Instant::now();
     while service.limits().in_progress != number {
         ensure!(began.elapsed() < PATIENCE, "never {number}: {:?}", service.limits());

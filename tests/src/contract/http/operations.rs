@@ -52,6 +52,8 @@ pub async fn tells_how_it_is(service: &Service) -> anyhow::Result<()> {
     ensure!(latency.is_u64() || state != "ready", "{latency}");
     ensure!(take(&mut index, "version")?.is_u64() && take(&mut index, "memory_bytes")?.is_u64());
     ensure_same(&index, &json!({"vectors": 0, "bound_bytes": 1_073_741_824}))?;
+    let off = json!({"state": "off", "age_ms": null, "keys": 0});
+    ensure_same(&take(&mut health, "access")?, &off)?;
     ensure_same(&take(&mut health, "accounts")?, &json!({"state": "ok"}))?;
     let no_other = json!({"state": "not_configured", "latency_us": null});
     ensure_same(&take(&mut health, "read_database")?, &no_other)?;
