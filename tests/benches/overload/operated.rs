@@ -74,7 +74,11 @@ impl Operated {
     fn listening(&self) -> Option<SocketAddr> {
         let log = fs::read_to_string(&self.log).ok()?;
         let (_, address) = log.split_once("Listening on http://")?;
-        address.split(|it: char| it != '.' && it != ':' && !it.is_ascii_digit()).next()?.parse().ok()
+        address
+            .split(|it: char| it != '.' && it != ':' && !it.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok()
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {

@@ -41,9 +41,8 @@ pub(crate) fn measure(
     overload: Duration,
 ) -> anyhow::Result<Vec<Noted>> {
     let address = service.address();
-    let closed = |time, mix: &mut Mix| {
-        closed_loop(ClosedLoop { address, connections: CLOSED, time }, mix)
-    };
+    let closed =
+        |time, mix: &mut Mix| closed_loop(ClosedLoop { address, connections: CLOSED, time }, mix);
     let mut writes = closed(WARMING, mix)?.noted;
     let report = closed(MEASURING, mix)?;
     let capacity = report.all().accepted.count() as f64 / MEASURING.as_secs_f64();
@@ -119,7 +118,12 @@ fn watched<T: Send>(
 }
 
 fn faults(report: &Report) -> u64 {
-    let failed: u64 = report.statuses.range(500..).filter(|(status, _)| **status != 503).map(|(_, number)| number).sum();
+    let failed: u64 = report
+        .statuses
+        .range(500..)
+        .filter(|(status, _)| **status != 503)
+        .map(|(_, number)| number)
+        .sum();
     failed + report.all().failed.count()
 }
 
@@ -141,7 +145,11 @@ fn tell(when: &str, report: &Report) {
         say(&format!("{when}: whoever asks was late by {}", latencies(&report.pacing)));
     }
     for (name, answers) in &report.kinds {
-        say(&format!("    {name}: accepted {}, sent away {}", latencies(&answers.accepted), answers.shed.count()));
+        say(&format!(
+            "    {name}: accepted {}, sent away {}",
+            latencies(&answers.accepted),
+            answers.shed.count()
+        ));
     }
 }
 
