@@ -1,12 +1,6 @@
 //! What happens before anything else: a request is let in, or sent away for a second.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    rc::Rc,
-    task::Poll,
-    time::Instant,
-};
+use std::{future::poll_fn, pin::pin, rc::Rc, task::Poll, time::Instant};
 
 use actix_web::{
     Error, HttpMessage, HttpResponse,
@@ -17,6 +11,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
+use domain::RequestId;
 
 use super::{ConnectionWatch, Limits, is_watching, turns::Turns};
 use crate::{
@@ -42,24 +37,30 @@ pub(crate) async fn shed(
     // Whatever is no read waits, for its body if for nothing else.
     if !has_time || (!may_wait && !is_read) {
         limits.in_progress.note_shed();
-        let answer = overloaded(&request);
+        let answer = Refused::of(&request).answer();
         return Ok(request.into_response(answer));
     }
     let Some(permit) = limits.in_progress.enter() else {
-        let answer = overloaded(&request);
+        let answer = Refused::of(&request).answer();
         return Ok(request.into_response(answer));
     };
     // A write goes on when nobody waits for it any more; then it takes the permit along.
     request.extensions_mut().insert(Rc::new(permit));
     // The request is gone when it turns out that it has to wait.
-    let instead = (!may_wait).then(|| overloaded(&request));
-    wait(limits, instead, request, next).await
+    let refused = (!may_wait).then(|| Refused::of(&request));
+    wait(limits, refused, request, next).await
 }
 
-/// Answers, unless the answer has to wait and there is another one instead.
+/// What has to be known of a request to send it away.
+struct Refused {
+    id: RequestId,
+    path: String,
+}
+
+/// Answers, unless the answer has to wait and must not.
 async fn wait(
     limits: &Limits,
-    instead: Option<HttpResponse>,
+    refused: Option<Refused>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -70,28 +71,35 @@ async fn wait(
     if let Poll::Ready(answer) = at_once {
         return Ok(answer?.map_into_boxed_body());
     }
-    if let Some(instead) = instead {
+    if let Some(refused) = refused {
         limits.in_progress.note_shed();
-        return Err(InternalError::from_response("overloaded", instead).into());
+        return Err(InternalError::from_response("overloaded", refused.answer()).into());
     }
-    let place = limits.waiting.enter(began);
+    let place = limits.waiting.enter(began, limits.in_progress.shed());
     let answer = answering.await?;
     // How long a failure takes says nothing about how long an answer does.
     if answer.status().is_success()
         && let Some(route) = answer.request().match_pattern()
     {
         let method = answer.request().method();
-        place.answered(&format!("{method} {route}"));
+        place.answered(&format!("{method} {route}"), limits.in_progress.shed());
     }
     Ok(answer.map_into_boxed_body())
 }
 
-fn overloaded(request: &ServiceRequest) -> HttpResponse {
-    let id = request_id(request.headers());
-    let problem = Problem::new(Code::Overloaded, "too many requests are in progress; try again");
-    let mut answer = problem.respond(id.as_str(), request.path());
-    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-        answer.headers_mut().insert(REQUEST_ID, id);
+impl Refused {
+    fn of(request: &ServiceRequest) -> Self {
+        Self { id: request_id(request.headers()), path: request.path().to_owned() }
     }
-    answer
+
+    fn answer(&self) -> HttpResponse {
+        let Self { id, path } = self;
+        let problem =
+            Problem::new(Code::Overloaded, "too many requests are in progress; try again");
+        let mut answer = problem.respond(id.as_str(), path);
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+            answer.headers_mut().insert(REQUEST_ID, id);
+        }
+        answer
+    }
 }

@@ -8,6 +8,8 @@
 //! for a moment are a burst, which a line is good for; turns that are long without a break for [`INTERVAL`] are a line that
 //! stands. Then each turn has [`BUDGET`] for whoever it lets in, and the rest of its requests are sent away, which takes a
 //! fraction of the time. So a turn lets somebody in however many ask, and takes little longer than its budget.
+//!
+//! Whether the line would still stand without that cannot be seen meanwhile, so it is tried now and then.
 
 use std::{
     cell::Cell,
@@ -27,8 +29,9 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// it is shorter than what is bearable once.
 const BUDGET: Duration = Duration::from_millis(1);
 
-/// For how long nobody must have been sent away before a line is believed to be gone.
-const MEMORY: Duration = Duration::from_secs(1);
+/// How often it is tried whether the line would still stand: for one interval in so long, each turn has [`TARGET`] for
+/// whoever it lets in, and if that is enough for everybody, the line is gone.
+const PERIOD: Duration = Duration::from_secs(15);
 
 /// The turns of one thread.
 #[derive(Debug, Default)]
@@ -63,13 +66,14 @@ impl Turns {
     }
 
     fn has_time_at(&self, now: Instant) -> bool {
-        let stands = self.stands_until.get().is_some_and(|until| now < until);
+        let Some(until) = self.stands_until.get().filter(|until| now < *until) else { return true };
         let spent = self.began.get().map_or(Duration::ZERO, |began| now.duration_since(began));
-        if stands && BUDGET < spent {
-            self.stands_until.set(Some(now + MEMORY));
-            return false;
+        let is_trying = until.duration_since(now) <= INTERVAL;
+        let has_time = spent <= if is_trying { TARGET } else { BUDGET };
+        if is_trying && !has_time {
+            self.stands_until.set(Some(now + PERIOD));
         }
-        true
+        has_time
     }
 
     fn end(&self, now: Instant) {
@@ -81,8 +85,9 @@ impl Turns {
         }
         let since = self.long_since.get().unwrap_or(began);
         self.long_since.set(Some(since));
-        if INTERVAL <= now.duration_since(since) {
-            self.stands_until.set(Some(now + MEMORY));
+        let stands = self.stands_until.get().is_some_and(|until| now < until);
+        if !stands && INTERVAL <= now.duration_since(since) {
+            self.stands_until.set(Some(now + PERIOD));
         }
     }
 }
@@ -161,19 +166,29 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_gone_when_nobody_was_sent_away_for_a_second() {
+    fn a_line_is_gone_when_a_longer_turn_is_enough_for_everybody() {
         let (turns, clock) = (Turns::default(), Clock(Instant::now()));
         long_until(&turns, &clock, 100);
 
-        turns.begin(clock.at(1_000));
-        assert!(!turns.has_time_at(clock.at(1_050)));
-        turns.end(clock.at(1_050));
+        turns.begin(clock.at(15_050));
+        assert!(turns.has_time_at(clock.at(15_054)));
+        turns.end(clock.at(15_054));
 
-        turns.begin(clock.at(2_000));
-        assert!(!turns.has_time_at(clock.at(2_049)));
-        turns.end(clock.at(2_049));
-        turns.begin(clock.at(3_049));
-        assert!(turns.has_time_at(clock.at(3_060)));
+        turns.begin(clock.at(15_101));
+        assert!(turns.has_time_at(clock.at(15_190)));
+    }
+
+    #[test]
+    fn a_line_stands_on_when_it_is_not() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 100);
+
+        turns.begin(clock.at(15_050));
+        assert!(!turns.has_time_at(clock.at(15_056)));
+        turns.end(clock.at(15_057));
+
+        turns.begin(clock.at(15_101));
+        assert!(!turns.has_time_at(clock.at(15_103)));
     }
 
     #[actix_web::test]

@@ -6,8 +6,8 @@
 //! and of Envoy's adaptive concurrency): while half of them take more than [`SLOWER`] times as long the bound falls, in
 //! proportion, and else it rises.
 //!
-//! How long a route takes unhurried is learned from requests that began and ended with hardly anybody beside them. From
-//! others it is learned so slowly that an hour of overload is not taken for calm soon, and that a database which stays slower
+//! How long a route takes unhurried is learned from requests that began and ended with hardly anybody beside them, while
+//! nobody was sent away. From others it is learned so slowly that an hour of overload is not taken for calm soon, and that a database which stays slower
 //! is not taken for overload for ever.
 
 use std::{
@@ -29,7 +29,9 @@ const FEWEST: usize = 16;
 /// More would not tell more.
 const ENOUGH: usize = 4_096;
 
-/// By what part the bound rises.
+/// To what part the bound falls at most, so that one odd window is not everything.
+const STEEPEST: f64 = 1.0 / 8.0;
+/// By what part it rises.
 const RISE: usize = 8;
 
 /// How much one calm answer weighs in what is learned, and in what time a hurried one would weigh as much as everything.
@@ -52,6 +54,8 @@ pub(crate) struct Waiting {
 pub(super) struct Place<'a> {
     waiting: &'a Waiting,
     beside: usize,
+    /// How many had been sent away.
+    shed: u64,
     began: Instant,
 }
 
@@ -110,10 +114,10 @@ impl Waiting {
         self.most.load(Ordering::Relaxed)
     }
 
-    /// Waits from now on, having begun then.
-    pub(super) fn enter(&self, began: Instant) -> Place<'_> {
+    /// Waits from now on, having begun then, when so many had been sent away.
+    pub(super) fn enter(&self, began: Instant, shed: u64) -> Place<'_> {
         let beside = self.now.fetch_add(1, Ordering::Relaxed);
-        Place { waiting: self, beside, began }
+        Place { waiting: self, beside, shed, began }
     }
 
     fn is_calm(&self, beside: usize) -> bool {
@@ -162,7 +166,7 @@ impl Waiting {
     fn next(&self, most: usize, slower: f64, peak: usize) -> usize {
         let next = if SLOWER < slower {
             // A bound that nobody reached is not what was too high.
-            (most.min(peak) as f64 * (SLOWER / slower).max(0.5)) as usize
+            (most.min(peak) as f64 * (SLOWER / slower).max(STEEPEST)) as usize
         } else {
             most + (most / RISE).max(1)
         };
@@ -184,11 +188,12 @@ impl Unhurried {
 }
 
 impl Place<'_> {
-    /// Was answered as it should be, by this route.
-    pub(super) fn answered(self, route: &str) {
+    /// Was answered as it should be, by this route, when so many had been sent away.
+    pub(super) fn answered(self, route: &str, shed: u64) {
         let now = Instant::now();
         let beside = self.waiting.now().saturating_sub(1);
-        let is_calm = self.waiting.is_calm(self.beside) && self.waiting.is_calm(beside);
+        let is_calm =
+            shed == self.shed && self.waiting.is_calm(self.beside) && self.waiting.is_calm(beside);
         let peak = self.beside.max(beside) + 1;
         self.waiting.learn(route, now.duration_since(self.began), is_calm, peak, now);
     }
@@ -279,9 +284,9 @@ mod tests {
         let waiting = Waiting::with(1, 2);
         let now = Instant::now();
 
-        let (first, second) = (waiting.enter(now), waiting.enter(now));
+        let (first, second) = (waiting.enter(now, 0), waiting.enter(now, 0));
         assert!(!waiting.has_room());
-        first.answered("GET /a");
+        first.answered("GET /a", 0);
         assert!(waiting.has_room());
         drop(second);
 

@@ -29,16 +29,8 @@ struct ReasonLabels {
 impl LimitMetrics {
     pub(super) fn registered(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        let Self {
-            in_progress,
-            most_in_progress,
-            waiting,
-            most_waiting,
-            shed,
-            late,
-            limited,
-            cut,
-        } = &metrics;
+        let Self { in_progress, most_in_progress, waiting, most_waiting, shed, late, limited, cut } =
+            &metrics;
         registry.register(
             "http_requests_in_progress",
             "Requests that were let in and are not answered yet",
