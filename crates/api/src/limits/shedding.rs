@@ -32,7 +32,7 @@ pub(crate) async fn shed(
     }
     let limits = state.limits();
     let has_time = request.app_data::<Rc<Turns>>().is_none_or(Turns::has_time);
-    let may_wait = limits.waiting.has_room();
+    let may_wait = has_time && limits.waiting.has_room();
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     // Whatever is no read waits, for its body if for nothing else.
     if !has_time || (!may_wait && !is_read) {

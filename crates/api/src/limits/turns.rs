@@ -25,9 +25,15 @@ const TARGET: Duration = Duration::from_millis(5);
 /// How long it has to stay: CoDel's own figure too, more than clients on a network take to react.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// For how long a turn lets requests in while a line stands. An answer that waits for the database takes several turns, so
-/// it is shorter than what is bearable once.
+/// For how long a turn lets requests in at most while a line stands. An answer that waits for the database takes several
+/// turns, so it is shorter than what is bearable once.
 const BUDGET: Duration = Duration::from_millis(1);
+
+/// How long a turn should take at most then. What was let in goes on computing on other threads, for the database perhaps, and
+/// takes from this one what it needs to send the others away; so a turn that took longer halves the budget of the next, and
+/// another one returns a bit of it. The first request of a turn is let in whatever is left.
+const SHORT: Duration = Duration::from_millis(2);
+const RETURNED: Duration = Duration::from_micros(20);
 
 /// How often it is tried whether the line would still stand: for one interval in so long, each turn has [`TARGET`] for
 /// whoever it lets in, and if that is enough for everybody, the line is gone.
@@ -43,6 +49,8 @@ pub(crate) struct Turns {
     long_since: Cell<Option<Instant>>,
     /// Until when the line in front of the thread counts as standing.
     stands_until: Cell<Option<Instant>>,
+    /// What is left of the budget while it does.
+    budget: Cell<Duration>,
 }
 
 impl Turns {
@@ -69,7 +77,7 @@ impl Turns {
         let Some(until) = self.stands_until.get().filter(|until| now < *until) else { return true };
         let spent = self.began.get().map_or(Duration::ZERO, |began| now.duration_since(began));
         let is_trying = until.duration_since(now) <= INTERVAL;
-        let has_time = spent <= if is_trying { TARGET } else { BUDGET };
+        let has_time = spent <= if is_trying { TARGET } else { self.budget.get() };
         if is_trying && !has_time {
             self.stands_until.set(Some(now + PERIOD));
         }
@@ -79,15 +87,23 @@ impl Turns {
     fn end(&self, now: Instant) {
         let Some(began) = self.began.take() else { return };
         self.ended.set(Some(now));
-        if now.duration_since(began) <= TARGET {
+        let took = now.duration_since(began);
+        if self.stands_until.get().is_some_and(|until| now < until) {
+            let budget = self.budget.get();
+            let next = if SHORT < took { budget / 2 } else { (budget + RETURNED).min(BUDGET) };
+            self.budget.set(next);
+            return;
+        }
+        if took <= TARGET {
             self.long_since.set(None);
             return;
         }
         let since = self.long_since.get().unwrap_or(began);
         self.long_since.set(Some(since));
-        let stands = self.stands_until.get().is_some_and(|until| now < until);
-        if !stands && INTERVAL <= now.duration_since(since) {
+        if INTERVAL <= now.duration_since(since) {
+            self.long_since.set(None);
             self.stands_until.set(Some(now + PERIOD));
+            self.budget.set(BUDGET);
         }
     }
 }
@@ -139,6 +155,26 @@ mod tests {
         turns.end(clock.at(103));
         turns.begin(clock.at(103));
         assert!(turns.has_time_at(clock.at(103)) && !turns.has_time_at(clock.at(105)));
+    }
+
+    #[test]
+    fn turns_that_stay_long_let_in_ever_less_but_always_somebody() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 100);
+        for began in (100..200).step_by(5) {
+            turn(&turns, clock.at(began), clock.at(began + 5));
+        }
+
+        turns.begin(clock.at(200));
+        assert!(turns.has_time_at(clock.at(200)));
+        assert!(!turns.has_time_at(clock.at(200) + Duration::from_micros(100)));
+        turns.end(clock.at(201));
+
+        for began in 201..300 {
+            turn(&turns, clock.at(began), clock.at(began + 1));
+        }
+        turns.begin(clock.at(300));
+        assert!(turns.has_time_at(clock.at(301)));
     }
 
     #[test]

@@ -23,9 +23,12 @@ use std::{
 /// How many times as long as unhurried half of the requests may take.
 const SLOWER: f64 = 2.0;
 
-/// The bound moves once in so long, and only after so many answers.
+/// The bound moves once in so long, and only after so many answers,
 const WINDOW: Duration = Duration::from_millis(100);
 const FEWEST: usize = 16;
+/// unless it takes this long for them to come. Without any answer it rises: those who wait, for a body that does not arrive
+/// perhaps, must not keep everybody else out.
+const LONGEST_WINDOW: Duration = Duration::from_secs(1);
 /// More would not tell more.
 const ENOUGH: usize = 4_096;
 
@@ -101,6 +104,17 @@ impl Waiting {
 
     /// Whether another request may wait.
     pub(super) fn has_room(&self) -> bool {
+        self.now() < self.most() || self.has_room_after_all(Instant::now())
+    }
+
+    /// Looks whether the bound is one that nothing speaks for any more.
+    fn has_room_after_all(&self, now: Instant) -> bool {
+        // Who is refused does not wait for others who learn.
+        let Ok(mut learned) = self.learned.try_lock() else { return false };
+        if learned.slower.is_empty() && LONGEST_WINDOW <= now.duration_since(learned.window) {
+            learned.window = now;
+            self.most.store(self.next(self.most(), 0.0, 0), Ordering::Relaxed);
+        }
         self.now() < self.most()
     }
 
@@ -144,7 +158,8 @@ impl Waiting {
         if learned.slower.len() < ENOUGH {
             learned.slower.push(took / usual.max(1e-9));
         }
-        if learned.slower.len() < FEWEST || now.duration_since(learned.window) < WINDOW {
+        let window = if FEWEST <= learned.slower.len() { WINDOW } else { LONGEST_WINDOW };
+        if now.duration_since(learned.window) < window {
             return;
         }
         let half = learned.slower.len() / 2;
@@ -277,6 +292,21 @@ mod tests {
         }
 
         assert_eq!(waiting.most(), 1_000);
+    }
+
+    #[test]
+    fn who_waits_for_ever_does_not_keep_everybody_else_out() {
+        let (waiting, began) = (Waiting::with(2, 1_000), Instant::now());
+        let mut at = began;
+        window(&waiting, &mut at, 1, 0);
+        window(&waiting, &mut at, 8, 15);
+        assert_eq!(waiting.most(), 4);
+        let held: Vec<_> = (0..4).map(|_| waiting.enter(began, 0)).collect();
+
+        assert!(!waiting.has_room_after_all(at + Duration::from_millis(900)));
+        assert!(waiting.has_room_after_all(at + Duration::from_millis(1_100)));
+
+        assert_eq!((waiting.now(), waiting.most()), (held.len(), 5));
     }
 
     #[test]
