@@ -90,7 +90,7 @@ pub(crate) fn mix(artists: Vec<Asked>) -> anyhow::Result<Mix> {
         .with("save", 1, move |_, into| {
             saved += 1;
             let place = usize::try_from(saved).unwrap_or_default() % artists.len();
-            let Some(Asked { name, etag: _ }) = artists.get(place) else { return None };
+            let Asked { name, etag: _ } = artists.get(place)?;
             let mut body = profile.clone();
             set(&mut body, "text_description", json!(text(saved)));
             send(into, "PUT", &artist(name.as_str(), "/profile"), &body);

@@ -60,7 +60,7 @@ pub(crate) fn measure(
 
     let computed = service.computed()?;
     let (report, most) = watched(service, || at(OVERLOAD, overload, mix))?;
-    let computed = service.computed()? - computed;
+    let computed = service.computed()?.saturating_sub(computed);
     tell("overload", &report);
     let all = report.all();
     say(&format!(

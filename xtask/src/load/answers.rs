@@ -57,7 +57,7 @@ impl Latencies {
         }
         if let Some(histogram) = &mut self.0 {
             // It grows as far as numbers go.
-            drop(histogram.record(nanos));
+            let _ = histogram.record(nanos);
         }
     }
 
@@ -65,7 +65,9 @@ impl Latencies {
         let Some(others) = &others.0 else { return };
         match &mut self.0 {
             // Of the same precision, and growing, they always fit.
-            Some(histogram) => drop(histogram.add(others)),
+            Some(histogram) => {
+                let _ = histogram.add(others);
+            }
             None => self.0 = Some(others.clone()),
         }
     }

@@ -86,7 +86,7 @@ async fn pace(run: Rc<Run>, schedule: Rc<Schedule>, connections: usize) {
         }
         let wait = schedule.time_of(released).saturating_sub(run.began().elapsed());
         if COARSE < wait {
-            sleep(wait - COARSE).await;
+            sleep(wait.saturating_sub(COARSE)).await;
         } else {
             yield_now().await;
         }

@@ -19,10 +19,10 @@ use std::{
 
 use actix_web::rt;
 
-/// A line of that length is good for nothing if it stays: CoDel's own figure.
+/// A line of that length is good for nothing if it stays: the RFC's own figure.
 const TARGET: Duration = Duration::from_millis(5);
 
-/// How long it has to stay: CoDel's own figure too, more than clients on a network take to react.
+/// How long it has to stay: the RFC's own figure too, more than clients on a network take to react.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// For how long a turn lets requests in at most while a line stands. An answer that waits for the database takes several

@@ -142,17 +142,14 @@ impl Waiting {
     fn learn(&self, route: &str, took: Duration, is_calm: bool, peak: usize, now: Instant) {
         let took = took.as_secs_f64();
         let learned = &mut *self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        let usual = match learned.unhurried.get_mut(route) {
-            Some(unhurried) => {
-                let usual = unhurried.seconds;
-                unhurried.learn(took, is_calm, now);
-                usual
-            }
-            None => {
-                let first = Unhurried { seconds: took, learned: now };
-                learned.unhurried.insert(route.to_owned(), first);
-                took
-            }
+        let usual = if let Some(unhurried) = learned.unhurried.get_mut(route) {
+            let usual = unhurried.seconds;
+            unhurried.learn(took, is_calm, now);
+            usual
+        } else {
+            let first = Unhurried { seconds: took, learned: now };
+            learned.unhurried.insert(route.to_owned(), first);
+            took
         };
         learned.peak = learned.peak.max(peak);
         if learned.slower.len() < ENOUGH {
