@@ -47,7 +47,26 @@ impl Program {
     pub fn new() -> anyhow::Result<Self> {
         static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 
-        match BINARY.get_or_init(|| built().map_err(|error| format!("{error:#}"))) {
+        Self::of(&BINARY, &[])
+    }
+
+    /// The same with the binary as it is released, for whoever measures it.
+    pub fn released() -> anyhow::Result<Self> {
+        static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+
+        Self::of(&BINARY, &["--release"])
+    }
+
+    /// The same with a binary that is there already.
+    pub fn at(binary: PathBuf) -> anyhow::Result<Self> {
+        Ok(Self { binary: binary.leak(), folder: TempDir::with_prefix("groovebase-program-")? })
+    }
+
+    fn of(
+        binary: &'static OnceLock<Result<PathBuf, String>>,
+        profile: &[&str],
+    ) -> anyhow::Result<Self> {
+        match binary.get_or_init(|| built(profile).map_err(|error| format!("{error:#}"))) {
             Ok(binary) => Ok(Self { binary, folder: TempDir::with_prefix("groovebase-program-")? }),
             Err(error) => bail!("cannot build the binary: {error}"),
         }
@@ -139,11 +158,12 @@ fn text(file: &mut File) -> anyhow::Result<String> {
 ///
 /// Cargo tells a test about the binaries of its own package only, so it is asked. Both packages are named so that
 /// dependencies get the features, and are found built, that they were built with for the tests.
-fn built() -> anyhow::Result<PathBuf> {
+fn built(profile: &[&str]) -> anyhow::Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .args(["build", "--quiet", "--message-format=json"])
         .args(["--package=groovebase-tests", "--package=groovebase-api", "--bin=groovebase"])
+        .args(profile)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());

@@ -30,6 +30,8 @@ pub mod state;
 pub mod telemetry;
 pub mod violation;
 
+use std::rc::Rc;
+
 use actix_web::{
     App, Error,
     body::BoxBody,
@@ -46,6 +48,7 @@ pub use problem::problem_reference;
 use crate::{
     access::{admission, documented},
     document::Document,
+    limits::Turns,
     routes::{RouteTable, Routes},
     state::State,
 };
@@ -72,6 +75,8 @@ pub fn app(
         .app_data(web::Data::new(Document::of(&openapi)))
         .app_data(web::Data::new(Routes::of(&openapi)))
         .app_data(web::Data::new(RouteTable::default()))
+        // Each thread calls this function, and has turns of its own.
+        .app_data(Rc::new(Turns::default()))
         .service(documentation())
         .default_service(web::to(routes::refuse))
         .wrap(from_fn(admission::admit))

@@ -7,6 +7,8 @@ mod in_progress;
 mod rates;
 mod shedding;
 mod sizes;
+mod turns;
+mod waiting;
 
 use std::{
     num::NonZeroUsize,
@@ -28,6 +30,9 @@ pub(crate) use deadlines::within;
 pub(crate) use rates::Counted;
 pub(crate) use shedding::shed;
 pub(crate) use sizes::check as check_sizes;
+pub(crate) use turns::Turns;
+
+use waiting::Waiting;
 
 /// What the service takes.
 #[derive(Debug, Clone)]
@@ -78,6 +83,8 @@ pub struct Limits {
     pub trusted_proxies: TrustedProxies,
     /// The requests in progress.
     pub in_progress: Arc<InProgress>,
+    /// Those of them that wait for something.
+    pub(crate) waiting: Waiting,
     /// How long path and query of a request may be, in bytes.
     pub url_bytes: usize,
     /// How long a body may take to arrive.
@@ -106,6 +113,7 @@ impl Limits {
             rates: Rates::new(rates, redis.cloned()),
             trusted_proxies,
             in_progress: Arc::new(InProgress::new(most_in_progress)),
+            waiting: Waiting::new(most_in_progress.get()),
             url_bytes,
             body_timeout,
             longest_deadline,
@@ -125,6 +133,8 @@ impl Limits {
         LimitStatistics {
             in_progress: self.in_progress.now(),
             most_in_progress: self.in_progress.most(),
+            waiting: self.waiting.now(),
+            most_waiting: self.waiting.most(),
             shed: self.in_progress.shed(),
             late: self.late.load(Ordering::Relaxed),
             refused,
@@ -141,7 +151,11 @@ pub struct LimitStatistics {
     pub in_progress: usize,
     /// How many there may be.
     pub most_in_progress: usize,
-    /// Requests that were sent away because too many were in progress.
+    /// Those of them that wait for the database or something else.
+    pub waiting: usize,
+    /// How many may wait at present.
+    pub most_waiting: usize,
+    /// Requests that were sent away because there was too much to do.
     pub shed: u64,
     /// Requests that took longer than their routes may.
     pub late: u64,

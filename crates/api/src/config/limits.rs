@@ -41,7 +41,8 @@ pub struct LimitArgs {
         default_value = ""
     )]
     pub trusted_proxies: TrustedProxies,
-    /// How many requests are in progress at most; what comes beyond is answered 503 at once.
+    /// How many requests are in progress at most; what comes beyond is answered 503 at once. A ceiling: the service finds
+    /// out by itself how many it can take, and sends away what is more.
     #[arg(
         long,
         global = true,

@@ -71,8 +71,8 @@ impl InProgress {
         self.shed.load(Ordering::Relaxed)
     }
 
-    /// One line a second at most: a line for each would be load as well.
-    fn note_shed(&self) {
+    /// Counts a request that was sent away. One line a second at most: a line for each would be load as well.
+    pub(super) fn note_shed(&self) {
         self.shed.fetch_add(1, Ordering::Relaxed);
         self.untold.fetch_add(1, Ordering::Relaxed);
         let (second, told) =
@@ -86,8 +86,8 @@ impl InProgress {
             let requests = self.untold.swap(0, Ordering::Relaxed);
             tracing::warn!(
                 requests,
-                most = self.most,
-                "Requests are sent away: too many are in progress"
+                in_progress = self.now(),
+                "Requests are sent away: there is too much to do"
             );
         }
     }

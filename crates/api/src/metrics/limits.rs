@@ -13,6 +13,8 @@ use crate::limits::LimitStatistics;
 pub(super) struct LimitMetrics {
     in_progress: Gauge,
     most_in_progress: Gauge,
+    waiting: Gauge,
+    most_waiting: Gauge,
     shed: Counter,
     late: Counter,
     limited: Family<ReasonLabels, Counter>,
@@ -27,7 +29,8 @@ struct ReasonLabels {
 impl LimitMetrics {
     pub(super) fn registered(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        let Self { in_progress, most_in_progress, shed, late, limited, cut } = &metrics;
+        let Self { in_progress, most_in_progress, waiting, most_waiting, shed, late, limited, cut } =
+            &metrics;
         registry.register(
             "http_requests_in_progress",
             "Requests that were let in and are not answered yet",
@@ -39,8 +42,18 @@ impl LimitMetrics {
             most_in_progress.clone(),
         );
         registry.register(
+            "http_requests_waiting",
+            "Requests in progress that wait for the database or something else",
+            waiting.clone(),
+        );
+        registry.register(
+            "http_requests_waiting_most",
+            "How many requests may wait at present, as the service has learned",
+            most_waiting.clone(),
+        );
+        registry.register(
             "http_requests_shed",
-            "Requests that were sent away because too many were in progress",
+            "Requests that were sent away because there was too much to do",
             shed.clone(),
         );
         registry.register(
@@ -65,6 +78,8 @@ impl LimitMetrics {
         let LimitStatistics {
             in_progress,
             most_in_progress,
+            waiting,
+            most_waiting,
             shed,
             late,
             refused,
@@ -74,6 +89,8 @@ impl LimitMetrics {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.in_progress.set(gauge(in_progress));
         self.most_in_progress.set(gauge(most_in_progress));
+        self.waiting.set(gauge(waiting));
+        self.most_waiting.set(gauge(most_waiting));
         set(&self.shed, shed);
         set(&self.late, late);
         set(&self.cut, cut);

@@ -1,0 +1,239 @@
+//! How late a thread runs: a bound on the line of requests in front of it, which nothing else can see.
+//!
+//! What is answered from memory never waits for anything, so under more than a thread can do its requests are not in
+//! progress: they lie in socket buffers. How long they lie there is the length of a turn, in which the thread serves all
+//! that was ready when the turn began; a task that is made in one turn is run in the next, which measures it.
+//!
+//! The rule is that of `CoDel` (RFC 8289), as it is used for requests ("Fail at Scale", ACM Queue 13/8): turns that are long
+//! for a moment are a burst, which a line is good for; turns that are long without a break for [`INTERVAL`] are a line that
+//! stands. Then each turn has [`BUDGET`] for whoever it lets in, and the rest of its requests are sent away, which takes a
+//! fraction of the time. So a turn lets somebody in however many ask, and takes little longer than its budget.
+//!
+//! Whether the line would still stand without that cannot be seen meanwhile, so it is tried now and then.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use actix_web::rt;
+
+/// A line of that length is good for nothing if it stays: the RFC's own figure.
+const TARGET: Duration = Duration::from_millis(5);
+
+/// How long it has to stay: the RFC's own figure too, more than clients on a network take to react.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// For how long a turn lets requests in at most while a line stands. An answer that waits for the database takes several
+/// turns, so it is shorter than what is bearable once.
+const BUDGET: Duration = Duration::from_millis(1);
+
+/// How long a turn should take at most then. What was let in goes on computing on other threads, for the database perhaps, and
+/// takes from this one what it needs to send the others away; so a turn that took longer halves the budget of the next, and
+/// another one returns a bit of it. The first request of a turn is let in whatever is left.
+const SHORT: Duration = Duration::from_millis(2);
+const RETURNED: Duration = Duration::from_micros(20);
+
+/// How often it is tried whether the line would still stand: for one interval in so long, each turn has [`TARGET`] for
+/// whoever it lets in, and if that is enough for everybody, the line is gone.
+const PERIOD: Duration = Duration::from_secs(15);
+
+/// The turns of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// When the turn under way began, if somebody asked something in it.
+    began: Cell<Option<Instant>>,
+    ended: Cell<Option<Instant>>,
+    /// Since when every turn was long.
+    long_since: Cell<Option<Instant>>,
+    /// Until when the line in front of the thread counts as standing.
+    stands_until: Cell<Option<Instant>>,
+    /// What is left of the budget while it does.
+    budget: Cell<Duration>,
+}
+
+impl Turns {
+    /// Whether there is time for another request in this turn.
+    pub(super) fn has_time(self: &Rc<Self>) -> bool {
+        let now = Instant::now();
+        if self.began.get().is_none() {
+            self.begin(now);
+            let turns = Rc::clone(self);
+            drop(rt::spawn(async move { turns.end(Instant::now()) }));
+        }
+        self.has_time_at(now)
+    }
+
+    fn begin(&self, now: Instant) {
+        // Between turns that do not follow each other nobody waited.
+        if self.ended.get().is_some_and(|ended| TARGET < now.duration_since(ended)) {
+            self.long_since.set(None);
+        }
+        self.began.set(Some(now));
+    }
+
+    fn has_time_at(&self, now: Instant) -> bool {
+        let Some(until) = self.stands_until.get().filter(|until| now < *until) else { return true };
+        let spent = self.began.get().map_or(Duration::ZERO, |began| now.duration_since(began));
+        let is_trying = until.duration_since(now) <= INTERVAL;
+        let has_time = spent <= if is_trying { TARGET } else { self.budget.get() };
+        if is_trying && !has_time {
+            self.stands_until.set(Some(now + PERIOD));
+        }
+        has_time
+    }
+
+    fn end(&self, now: Instant) {
+        let Some(began) = self.began.take() else { return };
+        self.ended.set(Some(now));
+        let took = now.duration_since(began);
+        if self.stands_until.get().is_some_and(|until| now < until) {
+            let budget = self.budget.get();
+            let next = if SHORT < took { budget / 2 } else { (budget + RETURNED).min(BUDGET) };
+            self.budget.set(next);
+            return;
+        }
+        if took <= TARGET {
+            self.long_since.set(None);
+            return;
+        }
+        let since = self.long_since.get().unwrap_or(began);
+        self.long_since.set(Some(since));
+        if INTERVAL <= now.duration_since(since) {
+            self.long_since.set(None);
+            self.stands_until.set(Some(now + PERIOD));
+            self.budget.set(BUDGET);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Milliseconds after a beginning.
+    struct Clock(Instant);
+
+    impl Clock {
+        fn at(&self, ms: u64) -> Instant {
+            self.0 + Duration::from_millis(ms)
+        }
+    }
+
+    fn turn(turns: &Turns, began: Instant, ended: Instant) {
+        turns.begin(began);
+        turns.end(ended);
+    }
+
+    /// Turns of 10 ms up to this time.
+    fn long_until(turns: &Turns, clock: &Clock, ms: u64) {
+        for began in (0..ms).step_by(10) {
+            turn(turns, clock.at(began), clock.at(began + 10));
+        }
+    }
+
+    #[test]
+    fn a_burst_is_let_in() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 90);
+
+        turns.begin(clock.at(90));
+
+        assert!(turns.has_time_at(clock.at(99)));
+    }
+
+    #[test]
+    fn a_line_that_stands_leaves_each_turn_its_budget() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 100);
+
+        turns.begin(clock.at(100));
+
+        assert!(turns.has_time_at(clock.at(100)) && turns.has_time_at(clock.at(101)));
+        assert!(!turns.has_time_at(clock.at(102)));
+        turns.end(clock.at(103));
+        turns.begin(clock.at(103));
+        assert!(turns.has_time_at(clock.at(103)) && !turns.has_time_at(clock.at(105)));
+    }
+
+    #[test]
+    fn turns_that_stay_long_let_in_ever_less_but_always_somebody() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 100);
+        for began in (100..200).step_by(5) {
+            turn(&turns, clock.at(began), clock.at(began + 5));
+        }
+
+        turns.begin(clock.at(200));
+        assert!(turns.has_time_at(clock.at(200)));
+        assert!(!turns.has_time_at(clock.at(200) + Duration::from_micros(100)));
+        turns.end(clock.at(201));
+
+        for began in 201..300 {
+            turn(&turns, clock.at(began), clock.at(began + 1));
+        }
+        turns.begin(clock.at(300));
+        assert!(turns.has_time_at(clock.at(301)));
+    }
+
+    #[test]
+    fn one_short_turn_breaks_a_line() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 90);
+        turn(&turns, clock.at(90), clock.at(94));
+
+        turn(&turns, clock.at(94), clock.at(104));
+
+        turns.begin(clock.at(104));
+        assert!(turns.has_time_at(clock.at(110)));
+    }
+
+    #[test]
+    fn long_turns_far_apart_are_no_line() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        for began in [0, 1_000, 2_000] {
+            turn(&turns, clock.at(began), clock.at(began + 20));
+        }
+
+        turns.begin(clock.at(3_000));
+
+        assert!(turns.has_time_at(clock.at(3_020)));
+    }
+
+    #[test]
+    fn a_line_is_gone_when_a_longer_turn_is_enough_for_everybody() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 100);
+
+        turns.begin(clock.at(15_050));
+        assert!(turns.has_time_at(clock.at(15_054)));
+        turns.end(clock.at(15_054));
+
+        turns.begin(clock.at(15_101));
+        assert!(turns.has_time_at(clock.at(15_190)));
+    }
+
+    #[test]
+    fn a_line_stands_on_when_it_is_not() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 100);
+
+        turns.begin(clock.at(15_050));
+        assert!(!turns.has_time_at(clock.at(15_056)));
+        turns.end(clock.at(15_057));
+
+        turns.begin(clock.at(15_101));
+        assert!(!turns.has_time_at(clock.at(15_103)));
+    }
+
+    #[actix_web::test]
+    async fn a_turn_ends_when_the_thread_has_served_who_was_there() {
+        let turns = Rc::new(Turns::default());
+
+        assert!(turns.has_time() && turns.began.get().is_some());
+        tokio::task::yield_now().await;
+
+        assert!(turns.began.get().is_none() && turns.ended.get().is_some());
+    }
+}

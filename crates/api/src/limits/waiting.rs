@@ -1,0 +1,322 @@
+//! A bound on the requests that wait, for the database above all, which finds out by itself how high it should be.
+//!
+//! More requests at once than a database can work on do not get more done, each only takes longer. How many that are is
+//! different on each machine and at each hour, so it is not set but learned, as congestion control does, from how long
+//! requests take beside how long they take when hardly anybody else is there (the gradient of Netflix's `concurrency-limits`
+//! and of Envoy's adaptive concurrency): while half of them take more than [`SLOWER`] times as long the bound falls, in
+//! proportion, and else it rises.
+//!
+//! How long a route takes unhurried is learned from requests that began and ended with hardly anybody beside them, while
+//! nobody was sent away. From others it is learned so slowly that an hour of overload is not taken for calm soon, and that a database which stays slower
+//! is not taken for overload for ever.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How many times as long as unhurried half of the requests may take.
+const SLOWER: f64 = 2.0;
+
+/// The bound moves once in so long, and only after so many answers,
+const WINDOW: Duration = Duration::from_millis(100);
+const FEWEST: usize = 16;
+/// unless it takes this long for them to come. Without any answer it rises: those who wait, for a body that does not arrive
+/// perhaps, must not keep everybody else out.
+const LONGEST_WINDOW: Duration = Duration::from_secs(1);
+/// More would not tell more.
+const ENOUGH: usize = 4_096;
+
+/// To what part the bound falls at most, so that one odd window is not everything.
+const STEEPEST: f64 = 1.0 / 8.0;
+/// By what part it rises.
+const RISE: usize = 8;
+
+/// How much one calm answer weighs in what is learned, and in what time a hurried one would weigh as much as everything.
+const CALM_WEIGHT: f64 = 1.0 / 32.0;
+const HURRIED: Duration = Duration::from_mins(10);
+
+/// The requests that wait.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    now: AtomicUsize,
+    most: AtomicUsize,
+    /// Nobody is sent away while there are fewer: as many as there are processors can work side by side.
+    least: usize,
+    ceiling: usize,
+    learned: Mutex<Learned>,
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    waiting: &'a Waiting,
+    beside: usize,
+    /// How many had been sent away.
+    shed: u64,
+    began: Instant,
+}
+
+#[derive(Debug)]
+struct Learned {
+    /// How long each route takes unhurried, in seconds.
+    unhurried: HashMap<String, Unhurried>,
+    /// How many times as long as that answers of this window took.
+    slower: Vec<f64>,
+    /// How many waited at once in this window.
+    peak: usize,
+    window: Instant,
+}
+
+#[derive(Debug)]
+struct Unhurried {
+    seconds: f64,
+    learned: Instant,
+}
+
+impl Waiting {
+    /// Nobody waits, and the bound is where it is never higher.
+    pub(super) fn new(ceiling: usize) -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self::with(processors.max(2), ceiling)
+    }
+
+    fn with(least: usize, ceiling: usize) -> Self {
+        let learned = Learned {
+            unhurried: HashMap::new(),
+            slower: Vec::new(),
+            peak: 0,
+            window: Instant::now(),
+        };
+        Self {
+            now: AtomicUsize::new(0),
+            most: AtomicUsize::new(ceiling),
+            least: least.min(ceiling),
+            ceiling,
+            learned: Mutex::new(learned),
+        }
+    }
+
+    /// Whether another request may wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.now() < self.most() || self.has_room_after_all(Instant::now())
+    }
+
+    /// Looks whether the bound is one that nothing speaks for any more.
+    fn has_room_after_all(&self, now: Instant) -> bool {
+        // Who is refused does not wait for others who learn.
+        let Ok(mut learned) = self.learned.try_lock() else { return false };
+        if learned.slower.is_empty() && LONGEST_WINDOW <= now.duration_since(learned.window) {
+            learned.window = now;
+            self.most.store(self.next(self.most(), 0.0, 0), Ordering::Relaxed);
+        }
+        self.now() < self.most()
+    }
+
+    /// How many wait.
+    pub(super) fn now(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// How many may wait at present.
+    pub(super) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    /// Waits from now on, having begun then, when so many had been sent away.
+    pub(super) fn enter(&self, began: Instant, shed: u64) -> Place<'_> {
+        let beside = self.now.fetch_add(1, Ordering::Relaxed);
+        Place { waiting: self, beside, shed, began }
+    }
+
+    fn is_calm(&self, beside: usize) -> bool {
+        beside < self.least
+    }
+
+    /// Learns from an answer, and moves the bound when it is time.
+    fn learn(&self, route: &str, took: Duration, is_calm: bool, peak: usize, now: Instant) {
+        let took = took.as_secs_f64();
+        let learned = &mut *self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let usual = if let Some(unhurried) = learned.unhurried.get_mut(route) {
+            let usual = unhurried.seconds;
+            unhurried.learn(took, is_calm, now);
+            usual
+        } else {
+            let first = Unhurried { seconds: took, learned: now };
+            learned.unhurried.insert(route.to_owned(), first);
+            took
+        };
+        learned.peak = learned.peak.max(peak);
+        if learned.slower.len() < ENOUGH {
+            learned.slower.push(took / usual.max(1e-9));
+        }
+        let window = if FEWEST <= learned.slower.len() { WINDOW } else { LONGEST_WINDOW };
+        if now.duration_since(learned.window) < window {
+            return;
+        }
+        let half = learned.slower.len() / 2;
+        let (_, slower, _) = learned.slower.select_nth_unstable_by(half, f64::total_cmp);
+        let most = self.next(self.most(), *slower, learned.peak);
+        self.most.store(most, Ordering::Relaxed);
+        learned.slower.clear();
+        learned.peak = 0;
+        learned.window = now;
+    }
+
+    /// The bound after a window in which half of the answers took so many times as long as unhurried.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a part of a small number, rounded down on purpose"
+    )]
+    fn next(&self, most: usize, slower: f64, peak: usize) -> usize {
+        let next = if SLOWER < slower {
+            // A bound that nobody reached is not what was too high.
+            (most.min(peak) as f64 * (SLOWER / slower).max(STEEPEST)) as usize
+        } else {
+            most + (most / RISE).max(1)
+        };
+        next.clamp(self.least, self.ceiling)
+    }
+}
+
+impl Unhurried {
+    fn learn(&mut self, took: f64, is_calm: bool, now: Instant) {
+        let since = now.saturating_duration_since(self.learned);
+        let weight = if is_calm {
+            CALM_WEIGHT
+        } else {
+            (since.as_secs_f64() / HURRIED.as_secs_f64()).min(CALM_WEIGHT)
+        };
+        self.seconds += weight * (took - self.seconds);
+        self.learned = now;
+    }
+}
+
+impl Place<'_> {
+    /// Was answered as it should be, by this route, when so many had been sent away.
+    pub(super) fn answered(self, route: &str, shed: u64) {
+        let now = Instant::now();
+        let beside = self.waiting.now().saturating_sub(1);
+        let is_calm =
+            shed == self.shed && self.waiting.is_calm(self.beside) && self.waiting.is_calm(beside);
+        let peak = self.beside.max(beside) + 1;
+        self.waiting.learn(route, now.duration_since(self.began), is_calm, peak, now);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiting.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: Duration = Duration::from_millis(10);
+
+    /// A window of answers that took so many times as long as usual, while so many waited.
+    fn window(waiting: &Waiting, at: &mut Instant, slower: u32, beside: usize) {
+        for _ in 0..20 {
+            *at += Duration::from_millis(10);
+            let is_calm = waiting.is_calm(beside);
+            waiting.learn("GET /a", USUAL * slower, is_calm, beside + 1, *at);
+        }
+    }
+
+    #[test]
+    fn the_bound_falls_while_answers_are_slow_and_rises_again() {
+        let (waiting, mut at) = (Waiting::with(2, 1_000), Instant::now());
+
+        window(&waiting, &mut at, 1, 0);
+        assert_eq!(waiting.most(), 1_000);
+        window(&waiting, &mut at, 4, 63);
+        // From as many as waited, and not from a bound that nobody reached.
+        assert_eq!(waiting.most(), 32);
+        for _ in 0..10 {
+            window(&waiting, &mut at, 4, 31);
+        }
+        assert_eq!(waiting.most(), 2);
+        for _ in 0..100 {
+            window(&waiting, &mut at, 1, 5);
+        }
+        assert_eq!(waiting.most(), 1_000);
+    }
+
+    #[test]
+    fn overload_is_not_taken_for_calm() {
+        let (waiting, mut at) = (Waiting::with(2, 1_000), Instant::now());
+        window(&waiting, &mut at, 1, 0);
+
+        // A minute of it.
+        for _ in 0..300 {
+            window(&waiting, &mut at, 4, 31);
+        }
+
+        assert_eq!(waiting.most(), 2);
+    }
+
+    #[test]
+    fn a_database_that_stays_slower_is_not_taken_for_overload_for_ever() {
+        let (waiting, mut at) = (Waiting::with(2, 1_000), Instant::now());
+        window(&waiting, &mut at, 1, 0);
+
+        // Half an hour.
+        for _ in 0..9_000 {
+            window(&waiting, &mut at, 4, 31);
+        }
+
+        assert_eq!(waiting.most(), 1_000);
+    }
+
+    #[test]
+    fn a_few_very_slow_answers_move_nothing() {
+        let (waiting, mut at) = (Waiting::with(2, 1_000), Instant::now());
+        window(&waiting, &mut at, 1, 0);
+
+        for number in 0..200 {
+            at += Duration::from_millis(10);
+            let slower = if number % 3 == 0 { 1_000 } else { 1 };
+            waiting.learn("GET /a", USUAL * slower, false, 40, at);
+        }
+
+        assert_eq!(waiting.most(), 1_000);
+    }
+
+    #[test]
+    fn who_waits_for_ever_does_not_keep_everybody_else_out() {
+        let (waiting, began) = (Waiting::with(2, 1_000), Instant::now());
+        let mut at = began;
+        window(&waiting, &mut at, 1, 0);
+        window(&waiting, &mut at, 8, 15);
+        assert_eq!(waiting.most(), 4);
+        let held: Vec<_> = (0..4).map(|_| waiting.enter(began, 0)).collect();
+
+        assert!(!waiting.has_room_after_all(at + Duration::from_millis(900)));
+        assert!(waiting.has_room_after_all(at + Duration::from_millis(1_100)));
+
+        assert_eq!((waiting.now(), waiting.most()), (held.len(), 5));
+    }
+
+    #[test]
+    fn who_waits_is_counted_until_the_end() {
+        let waiting = Waiting::with(1, 2);
+        let now = Instant::now();
+
+        let (first, second) = (waiting.enter(now, 0), waiting.enter(now, 0));
+        assert!(!waiting.has_room());
+        first.answered("GET /a", 0);
+        assert!(waiting.has_room());
+        drop(second);
+
+        assert_eq!(waiting.now(), 0);
+    }
+}
