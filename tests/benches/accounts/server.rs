@@ -1,6 +1,8 @@
 //! The service, and a client that keeps its connection.
 
-use actix_web::{HttpServer, dev::ServerHandle, web};
+use std::time::Duration;
+
+use actix_web::{HttpServer, dev::ServerHandle, http::KeepAlive, web};
 use anyhow::{Context, ensure};
 use api::{
     app,
@@ -28,6 +30,9 @@ impl Server {
         let shared = state.clone();
         let server = HttpServer::new(move || app(shared.clone()))
             .workers(1)
+            // Others are asked, and histories are loaded, before this one is asked again.
+            .client_request_timeout(Duration::ZERO)
+            .keep_alive(KeepAlive::Os)
             .disable_signals()
             .bind(("127.0.0.1", 0))?;
         let address = *server.addrs().first().context("bound")?;

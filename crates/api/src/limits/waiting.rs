@@ -107,13 +107,12 @@ impl Waiting {
         self.now() < self.most() || self.has_room_after_all(Instant::now())
     }
 
-    /// Looks whether the bound is one that nothing speaks for any more.
+    /// Looks whether the bound is one that nothing speaks for any more: answers move it, and there may be none.
     fn has_room_after_all(&self, now: Instant) -> bool {
         // Who is refused does not wait for others who learn.
         let Ok(mut learned) = self.learned.try_lock() else { return false };
-        if learned.slower.is_empty() && LONGEST_WINDOW <= now.duration_since(learned.window) {
-            learned.window = now;
-            self.most.store(self.next(self.most(), 0.0, 0), Ordering::Relaxed);
+        if LONGEST_WINDOW <= now.duration_since(learned.window) {
+            self.end_window(&mut learned, now);
         }
         self.now() < self.most()
     }
@@ -159,10 +158,18 @@ impl Waiting {
         if now.duration_since(learned.window) < window {
             return;
         }
+        self.end_window(learned, now);
+    }
+
+    /// Moves the bound by what was learned in the window. A window without answers speaks for no bound.
+    fn end_window(&self, learned: &mut Learned, now: Instant) {
         let half = learned.slower.len() / 2;
-        let (_, slower, _) = learned.slower.select_nth_unstable_by(half, f64::total_cmp);
-        let most = self.next(self.most(), *slower, learned.peak);
-        self.most.store(most, Ordering::Relaxed);
+        let slower = if learned.slower.is_empty() {
+            0.0
+        } else {
+            *learned.slower.select_nth_unstable_by(half, f64::total_cmp).1
+        };
+        self.most.store(self.next(self.most(), slower, learned.peak), Ordering::Relaxed);
         learned.slower.clear();
         learned.peak = 0;
         learned.window = now;
@@ -300,10 +307,13 @@ mod tests {
         assert_eq!(waiting.most(), 4);
         let held: Vec<_> = (0..4).map(|_| waiting.enter(began, 0)).collect();
 
-        assert!(!waiting.has_room_after_all(at + Duration::from_millis(900)));
-        assert!(waiting.has_room_after_all(at + Duration::from_millis(1_100)));
+        // In the first of these seconds the last slow answers still count.
+        let after = |seconds| at + Duration::from_secs(seconds);
+        let bounds = [1, 2, 3, 4]
+            .map(|seconds| (waiting.has_room_after_all(after(seconds)), waiting.most()));
 
-        assert_eq!((waiting.now(), waiting.most()), (held.len(), 5));
+        assert_eq!(bounds, [(false, 2), (false, 3), (false, 4), (true, 5)]);
+        assert_eq!(waiting.now(), held.len());
     }
 
     #[test]

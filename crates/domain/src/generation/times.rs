@@ -98,21 +98,27 @@ impl Times {
     ///
     /// `part` is between 0 and 1; 0.95 gives the 95th percentile by nearest rank. By class it is the middle of the class.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "a rank is a part of a count, and not negative"
-    )]
     pub fn percentile(&self, part: f64) -> Option<u32> {
-        let all: u64 = self.counts.iter().map(|(_, count)| count).sum();
-        let rank = ((part * all as f64).ceil() as u64).clamp(1, all.max(1));
+        let [percentile] = self.percentiles([part]);
+        percentile
+    }
+
+    /// The [percentiles](Self::percentile) for several parts, which ascend, in one pass.
+    #[must_use]
+    pub fn percentiles<const PARTS: usize>(&self, parts: [f64; PARTS]) -> [Option<u32>; PARTS] {
+        let all = self.count();
+        let mut counts = self.counts.iter();
         let mut passed = 0;
-        let (place, _) = self.counts.iter().find(|(_, count)| {
-            passed += count;
-            rank <= passed
-        })?;
-        Some(if self.is_exact { *place } else { middle(*place) })
+        let mut reached = None;
+        parts.map(|part| {
+            let rank = rank(part, all);
+            while passed < rank {
+                let &(place, count) = counts.next()?;
+                passed += count;
+                reached = Some(place);
+            }
+            reached.map(|place| if self.is_exact { place } else { middle(place) })
+        })
     }
 
     /// How many bytes of memory the counts take.
@@ -179,6 +185,17 @@ impl Default for Times {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("stored times are malformed")]
 pub struct InvalidTimes;
+
+/// The place of a part of all when they stand in a row, from 1 on.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a rank is a part of a count, and not negative"
+)]
+fn rank(part: f64, all: u64) -> u64 {
+    ((part * all as f64).ceil() as u64).clamp(1, all.max(1))
+}
 
 /// The number of the class in which a time lies.
 const fn class(time_ms: u32) -> u32 {
@@ -307,9 +324,13 @@ mod tests {
     fn a_percentile_is_the_nearest_rank() {
         let times = Times::exact((1..=100).map(|time| (time, 1)));
 
-        let found = [0.0, 0.5, 0.95, 0.99, 1.0].map(|part| times.percentile(part));
+        let parts = [0.0, 0.5, 0.95, 0.99, 1.0];
+
+        let found = times.percentiles(parts);
 
         assert_eq!(found, [Some(1), Some(50), Some(95), Some(99), Some(100)]);
+        assert_eq!(found, parts.map(|part| times.percentile(part)));
+        assert_eq!(Times::of(7).percentiles([0.5, 0.5, 1.0]), [Some(7); 3]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The figures of generations, as everything that is told about some of them.
 
+use std::borrow::Cow;
+
 use cache::GroupSums;
 use domain::{Sums, Times, TokenSums};
 use serde::Serialize;
@@ -8,9 +10,13 @@ use utoipa::ToSchema;
 use crate::money::Dollars;
 
 /// What the generations of some groups took together.
-pub(super) fn sum<'a>(groups: impl IntoIterator<Item = &'a GroupSums>) -> Sums {
-    // All at once: added one after the other, their times would be gone through again and again.
-    Sums::sum(&groups.into_iter().map(|group| &group.sums).collect::<Vec<_>>())
+pub(super) fn sum<'a>(groups: impl IntoIterator<Item = &'a GroupSums>) -> Cow<'a, Sums> {
+    let sums: Vec<&Sums> = groups.into_iter().map(|group| &group.sums).collect();
+    match sums[..] {
+        [only] => Cow::Borrowed(only),
+        // All at once: added one after the other, their times would be gone through again and again.
+        _ => Cow::Owned(Sums::sum(&sums)),
+    }
 }
 
 /// Generations in figures.
@@ -49,16 +55,16 @@ pub(super) struct FiguresView {
 
 impl From<&Sums> for FiguresView {
     fn from(sums: &Sums) -> Self {
-        let percentile = |part: f64| sums.times.percentile(part);
+        let [p50, p95, p99] = sums.times.percentiles([0.5, 0.95, 0.99]);
         Self {
             total_generations: sums.generations,
             completed: sums.completed(),
             failed: sums.failed,
             cancelled: sums.cancelled,
             avg_generation_time_ms: sums.avg_time_ms(),
-            p50_generation_time_ms: percentile(0.5),
-            p95_generation_time_ms: percentile(0.95),
-            p99_generation_time_ms: percentile(0.99),
+            p50_generation_time_ms: p50,
+            p95_generation_time_ms: p95,
+            p99_generation_time_ms: p99,
             total_cost_usd: Dollars(sums.cost),
             avg_cost_per_generation: sums.avg_cost().map(Dollars),
             priced_generations: sums.priced,

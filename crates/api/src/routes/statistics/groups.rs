@@ -1,6 +1,7 @@
 //! What generations are told apart by, and the figures of each group.
 
 use std::{
+    borrow::Cow,
     cmp::Reverse,
     collections::{HashMap, HashSet},
     str::FromStr,
@@ -85,7 +86,7 @@ impl PartialSchema for GroupingBody {
 }
 
 impl ToSchema for GroupingBody {
-    fn name() -> std::borrow::Cow<'static, str> {
+    fn name() -> Cow<'static, str> {
         "Grouping".into()
     }
 }
@@ -102,15 +103,15 @@ pub(super) enum Group {
 }
 
 /// The figures of one bucket: all of it, and each group if groups are told apart.
-#[derive(Debug, Default)]
-pub(super) struct Counted {
-    pub(super) all: Sums,
-    groups: Vec<(Group, Sums)>,
+#[derive(Debug)]
+pub(super) struct Counted<'a> {
+    pub(super) all: Cow<'a, Sums>,
+    groups: Vec<(Group, Cow<'a, Sums>)>,
 }
 
-impl Counted {
+impl<'a> Counted<'a> {
     /// The figures of each bucket, from the parts that it consists of. All buckets have the same artists by name.
-    pub(super) fn of(buckets: &[Vec<GroupSums>], grouping: Option<Grouping>) -> Vec<Self> {
+    pub(super) fn of(buckets: &'a [Vec<GroupSums>], grouping: Option<Grouping>) -> Vec<Self> {
         let by_name = match grouping {
             Some(Grouping::Artist) => Some(most_active(buckets)),
             Some(Grouping::Provider | Grouping::Model | Grouping::Status) | None => None,
@@ -126,14 +127,14 @@ impl Counted {
         buckets.iter().map(|parts| Self::of_bucket(parts, group_of)).collect()
     }
 
-    fn of_bucket(parts: &[GroupSums], group_of: impl Fn(&GroupSums) -> Option<Group>) -> Self {
+    fn of_bucket(parts: &'a [GroupSums], group_of: impl Fn(&GroupSums) -> Option<Group>) -> Self {
         let mut groups: HashMap<Group, Vec<&GroupSums>> = HashMap::new();
         for part in parts {
             if let Some(group) = group_of(part) {
                 groups.entry(group).or_default().push(part);
             }
         }
-        let mut groups: Vec<(Group, Sums)> =
+        let mut groups: Vec<(Group, Cow<'_, Sums>)> =
             groups.into_iter().map(|(group, parts)| (group, sum(parts))).collect();
         groups.sort_by(|one, other| place(one).cmp(&place(other)));
         Self { all: sum(parts), groups }
@@ -142,13 +143,13 @@ impl Counted {
     /// The groups to show, if groups are told apart: the largest first, others last.
     pub(super) fn views(&self, grouping: Option<Grouping>) -> Option<Vec<GroupView>> {
         let grouping = grouping?;
-        let view = |(group, sums): &(Group, Sums)| GroupView::of(grouping, group, sums);
+        let view = |(group, sums): &(Group, Cow<'_, Sums>)| GroupView::of(grouping, group, sums);
         Some(self.groups.iter().map(view).collect())
     }
 }
 
 /// What groups are sorted by: the largest first, ties by name, others last.
-fn place((group, sums): &(Group, Sums)) -> (bool, Reverse<u64>, &Group) {
+fn place<'a>((group, sums): &'a (Group, Cow<'_, Sums>)) -> (bool, Reverse<u64>, &'a Group) {
     (*group == Group::Others, Reverse(sums.generations), group)
 }
 
@@ -236,8 +237,8 @@ mod tests {
         }
     }
 
-    fn told(counted: &Counted) -> Vec<(Group, u64)> {
-        let told = |(group, sums): &(Group, Sums)| (group.clone(), sums.generations);
+    fn told(counted: &Counted<'_>) -> Vec<(Group, u64)> {
+        let told = |(group, sums): &(Group, Cow<'_, Sums>)| (group.clone(), sums.generations);
         counted.groups.iter().map(told).collect()
     }
 
@@ -249,7 +250,8 @@ mod tests {
     fn the_largest_group_is_first_and_ties_are_by_name() {
         let parts = vec![part(Some("b"), 2), part(None, 2), part(Some("a"), 2), part(Some("c"), 3)];
 
-        let counted = Counted::of(&[parts], Some(Grouping::Artist));
+        let buckets = [parts];
+        let counted = Counted::of(&buckets, Some(Grouping::Artist));
 
         let expected = [(named("c"), 3), (named("a"), 2), (named("b"), 2), (Group::Nameless, 2)];
         assert_eq!(told(&counted[0]), expected);
@@ -262,7 +264,8 @@ mod tests {
         // Who is the largest in one bucket may be among the rest of all.
         let second = vec![part(Some("artist 101"), 1), part(Some("rare"), 1), part(None, 1)];
 
-        let counted = Counted::of(&[first, second], Some(Grouping::Artist));
+        let buckets = [first, second];
+        let counted = Counted::of(&buckets, Some(Grouping::Artist));
 
         assert_eq!(told(&counted[0]).len(), 101);
         assert_eq!(told(&counted[0]).last(), Some(&(Group::Others, 4)));
@@ -274,7 +277,8 @@ mod tests {
 
     #[test]
     fn nothing_is_told_apart_unless_asked_for() {
-        let counted = Counted::of(&[vec![part(None, 1)], vec![]], None);
+        let buckets = [vec![part(None, 1)], vec![]];
+        let counted = Counted::of(&buckets, None);
 
         assert!(counted.iter().all(|counted| counted.views(None).is_none()));
         assert_eq!(counted[0].all.generations, 1);

@@ -240,7 +240,7 @@ impl SeriesView {
         let series = times.zip(&counted).map(|((start, end), counted)| BucketView {
             start,
             end,
-            figures: FiguresView::from(&counted.all),
+            figures: FiguresView::from(&*counted.all),
             groups: counted.views(group_by),
         });
         let view = Self {
@@ -249,7 +249,7 @@ impl SeriesView {
             from: range.from().to_string(),
             to: range.to().map(|time| time.to_string()),
             group_by: group_by.map(Grouping::as_str),
-            percentiles: PercentilesView::of(exact, counted.iter().map(|counted| &counted.all)),
+            percentiles: PercentilesView::of(exact, counted.iter().map(|counted| &*counted.all)),
             series: series.collect(),
         };
         Ok(Answered { value: view, from })

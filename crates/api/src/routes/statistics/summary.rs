@@ -95,10 +95,10 @@ impl StatisticsView {
         let view = Self {
             from: period.from.map(|time| time.to_string()),
             to: period.to.map(|time| time.to_string()),
-            figures: FiguresView::from(&all),
+            figures: FiguresView::from(&*all),
             provider_usage,
             cached_artists,
-            percentiles: PercentilesView::of(exact, [&all]),
+            percentiles: PercentilesView::of(exact, [&*all]),
         };
         Ok(Answered { value: view, from })
     }
