@@ -38,16 +38,16 @@ struct Figure {
 }
 
 /// A profile from memory, from the request's head to the answer: the body is shared, and not among it.
-const HIT: Figure = Figure { pieces: 0, bytes: 0 };
+const HIT: Figure = Figure { pieces: 45, bytes: 6_826 };
 
 /// The same when the client has it already.
-const NOT_MODIFIED: Figure = Figure { pieces: 0, bytes: 0 };
+const NOT_MODIFIED: Figure = Figure { pieces: 46, bytes: 6_954 };
 
 /// Similar artists from memory, as they were found before.
-const SIMILAR: Figure = Figure { pieces: 0, bytes: 0 };
+const SIMILAR: Figure = Figure { pieces: 60, bytes: 8_261 };
 
 /// The keys of names that are difficult.
-const KEYS: Figure = Figure { pieces: 0, bytes: 0 };
+const KEYS: Figure = Figure { pieces: 69, bytes: 1_296 };
 
 #[actix_web::test]
 async fn requests_answered_from_memory() -> anyhow::Result<()> {
