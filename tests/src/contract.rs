@@ -60,8 +60,8 @@ macro_rules! contracts {
                 removal_beside_recording_loses_nothing,
             }
             rollups: {
-                say_what_the_generations_say, folding_changes_no_sum, tell_what_changed_since, a_position_may_be_unknown,
-                readers_see_one_moment, quarters_make_up_every_span, artists_are_told_apart, times_can_be_exact,
+                say_what_the_generations_say, folding_changes_no_sum, a_fold_that_is_over_is_over,
+                tell_what_changed_since, a_position_may_be_unknown, readers_see_one_moment, quarters_make_up_every_span, artists_are_told_apart, times_can_be_exact,
                 one_folds_at_a_time, drift_is_found, rebuilding_repairs, rebuilding_beside_recording_is_exact,
                 retired_generations_stay_in_every_sum, retiring_beside_recording_is_exact, nothing_is_missing_while_months_go,
                 an_artists_total_is_right_while_sums_are_made_anew, an_entry_that_was_removed_by_hand_is_noticed,

@@ -13,6 +13,9 @@ use crate::violation::Violation;
 /// How many violations are told at most; a body can hold a thousand bad entries.
 const MOST_VIOLATIONS: usize = 100;
 
+/// So much of where a member is that repeats one is told, in bytes: a body can name a hundred of them in one long name.
+const MOST_PLACE_BYTES: usize = 1_000;
+
 const REPEATED: &str = "is given more than once";
 
 /// Reads a document with `body`, which notes what is wrong on the nodes it visits.
@@ -426,11 +429,18 @@ enum Token<'p> {
 
 impl Place<'_> {
     fn pointer(&self) -> String {
-        let outer = self.inside.map(Place::pointer).unwrap_or_default();
-        match self.token {
-            Token::Name(name) => format!("{outer}/{}", escaped(name)),
-            Token::Index(index) => format!("{outer}/{index}"),
+        let mut pointer = self.inside.map(Place::pointer).unwrap_or_default();
+        if pointer.len() < MOST_PLACE_BYTES {
+            pointer.push('/');
+            match self.token {
+                Token::Name(name) => {
+                    let most = name.floor_char_boundary(MOST_PLACE_BYTES);
+                    pointer.push_str(&escaped(name.get(..most).unwrap_or(name)));
+                }
+                Token::Index(index) => pointer.push_str(&index.to_string()),
+            }
         }
+        pointer
     }
 }
 
@@ -622,6 +632,16 @@ mod tests {
             "/own/a/1/b~1c: is given more than once; /own/a: is given more than once; \
              /own/a/e: is given more than once"
         );
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated_for_each_violation_in_it() {
+        let twice = r#""a": 1, "#.repeat(101);
+        let text = format!(r#"{{"{}": {{{twice}"b": 1}}}}"#, "ä/".repeat(100_000));
+
+        let told = told(&text, |node| node.open_ended().map(drop));
+
+        assert!(told.len() < 300_000, "{}", told.len());
     }
 
     #[test]

@@ -169,5 +169,5 @@ pub struct LimitStatistics {
 
 /// Whether a path asks how the service is, which is never limited: who watches over it has to see it under load too.
 pub(crate) fn is_watching(path: &str) -> bool {
-    matches!(path, "/health" | "/metrics") || path.starts_with("/health/")
+    matches!(path, "/health" | "/health/live" | "/health/ready" | "/metrics")
 }

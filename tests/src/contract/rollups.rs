@@ -152,6 +152,17 @@ pub async fn folding_changes_no_sum(fixture: &impl Fixture) -> anyhow::Result<()
     Ok(())
 }
 
+/// Whoever finds nothing to fold keeps nobody else from it.
+pub async fn a_fold_that_is_over_is_over(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    for round in 0..100 {
+        ensure!(store.generation_rollups().fold().await? == 0, "{round}");
+        store.generations().record(vec![given::generation("openai")?], &given::author()).await?;
+        ensure!(store.generation_rollups().fold().await? != 0, "{round}");
+    }
+    Ok(())
+}
+
 /// Whoever has sums as of a position brings them up to date with what was folded since.
 pub async fn tell_what_changed_since(fixture: &impl Fixture) -> anyhow::Result<()> {
     let store = fixture.store();

@@ -31,8 +31,7 @@ pub struct LimitArgs {
     /// How many of these may come at once; as many as a second at 0.
     #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_FAILED_ACCESS_BURST", default_value = "50", value_parser = clap::value_parser!(u32).range(..=i64::from(Quota::MOST)))]
     pub failed_access_burst: u32,
-    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed: addresses and networks such as `10.0.0.0/8`, with
-    /// commas between them.
+    /// Proxies whose `X-Forwarded-For` is believed: addresses and networks such as `10.0.0.0/8`, with commas between them.
     #[arg(
         long,
         global = true,

@@ -45,6 +45,8 @@ pub(crate) struct Turns {
     /// When the turn under way began, if somebody asked something in it.
     began: Cell<Option<Instant>>,
     ended: Cell<Option<Instant>>,
+    /// How many asked something in it.
+    asked: Cell<u32>,
     /// Since when every turn was long.
     long_since: Cell<Option<Instant>>,
     /// Until when the line in front of the thread counts as standing.
@@ -71,9 +73,11 @@ impl Turns {
             self.long_since.set(None);
         }
         self.began.set(Some(now));
+        self.asked.set(0);
     }
 
     fn has_time_at(&self, now: Instant) -> bool {
+        self.asked.set(self.asked.get().saturating_add(1));
         let Some(until) = self.stands_until.get().filter(|until| now < *until) else { return true };
         let spent = self.began.get().map_or(Duration::ZERO, |began| now.duration_since(began));
         let is_trying = until.duration_since(now) <= INTERVAL;
@@ -94,7 +98,8 @@ impl Turns {
             self.budget.set(next);
             return;
         }
-        if took <= TARGET {
+        // One who asks for much is no line.
+        if took <= TARGET || self.asked.get() < 2 {
             self.long_since.set(None);
             return;
         }
@@ -122,7 +127,14 @@ mod tests {
     }
 
     fn turn(turns: &Turns, began: Instant, ended: Instant) {
+        turn_of(turns, 2, began, ended);
+    }
+
+    fn turn_of(turns: &Turns, asked: u32, began: Instant, ended: Instant) {
         turns.begin(began);
+        for _ in 0..asked {
+            turns.has_time_at(began);
+        }
         turns.end(ended);
     }
 
@@ -175,6 +187,18 @@ mod tests {
         }
         turns.begin(clock.at(300));
         assert!(turns.has_time_at(clock.at(301)));
+    }
+
+    #[test]
+    fn one_client_who_asks_for_much_is_no_line() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+
+        for began in (0..1_000).step_by(50) {
+            turn_of(&turns, 1, clock.at(began), clock.at(began + 50));
+        }
+
+        turns.begin(clock.at(1_000));
+        assert!(turns.has_time_at(clock.at(1_049)));
     }
 
     #[test]

@@ -183,7 +183,8 @@ impl Waiting {
         reason = "a part of a small number, rounded down on purpose"
     )]
     fn next(&self, most: usize, slower: f64, peak: usize) -> usize {
-        let next = if SLOWER < slower {
+        // Whoever is slow with hardly anybody beside is slow for another reason: a body that takes its time, for example.
+        let next = if SLOWER < slower && self.least < peak {
             // A bound that nobody reached is not what was too high.
             (most.min(peak) as f64 * (SLOWER / slower).max(STEEPEST)) as usize
         } else {
@@ -255,6 +256,18 @@ mod tests {
         for _ in 0..100 {
             window(&waiting, &mut at, 1, 5);
         }
+        assert_eq!(waiting.most(), 1_000);
+    }
+
+    #[test]
+    fn one_slow_client_alone_is_no_overload() {
+        let (waiting, at) = (Waiting::with(2, 1_000), Instant::now());
+        waiting.learn("GET /a", USUAL, true, 1, at);
+
+        for second in 1..10 {
+            waiting.learn("GET /a", USUAL * 1_000, true, 1, at + Duration::from_secs(2 * second));
+        }
+
         assert_eq!(waiting.most(), 1_000);
     }
 

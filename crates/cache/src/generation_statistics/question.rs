@@ -1,5 +1,7 @@
 //! What can be asked, and what is answered.
 
+use std::sync::Arc;
+
 use domain::{ArtistId, ArtistName, GenerationStatus, Label, Provider, Sums, TimeRange};
 
 /// A question about generations: what they took together, in each of some ranges of time.
@@ -44,6 +46,6 @@ pub struct GroupSums {
     pub model: Option<Label>,
     /// How they ended; `None` if that is not told apart.
     pub status: Option<GenerationStatus>,
-    /// What they took.
-    pub sums: Sums,
+    /// What they took; shared, since it may be kept as well.
+    pub sums: Arc<Sums>,
 }

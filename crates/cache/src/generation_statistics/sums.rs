@@ -1,6 +1,6 @@
 //! Sums as they are kept, and as they come in.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use domain::{
     GenerationKind, GenerationStatus, Label, Provider, Quarter, QuarterSpan, Rollup, Sums,
@@ -68,8 +68,8 @@ pub(super) struct Group {
 /// Sums over one span, by what is told apart.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SpanSums {
-    /// In ascending order, each group once.
-    groups: Vec<(Group, Sums)>,
+    /// In ascending order, each group once. Answers share what they do not have to add up.
+    groups: Vec<(Group, Arc<Sums>)>,
 }
 
 impl SpanSums {
@@ -83,7 +83,7 @@ impl SpanSums {
 
     /// The same in less detail.
     pub(super) fn coarsened(&self, detail: Detail) -> Self {
-        Self::of_groups(self.groups.iter().map(|(group, sums)| (detail.of_group(group), sums)))
+        Self::of_groups(self.groups.iter().map(|(group, sums)| (detail.of_group(group), &**sums)))
     }
 
     fn of_groups<'a>(groups: impl Iterator<Item = (Group, &'a Sums)>) -> Self {
@@ -91,7 +91,7 @@ impl SpanSums {
         for (group, sums) in groups {
             parts.entry(group).or_default().push(sums);
         }
-        let groups = parts.into_iter().map(|(group, parts)| (group, Sums::sum(&parts)));
+        let groups = parts.into_iter().map(|(group, parts)| (group, Arc::new(Sums::sum(&parts))));
         Self { groups: groups.collect() }
     }
 
@@ -100,7 +100,7 @@ impl SpanSums {
         self.groups.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &(Group, Sums)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(Group, Arc<Sums>)> {
         self.groups.iter()
     }
 
@@ -110,10 +110,10 @@ impl SpanSums {
             match self.groups.binary_search_by(|(known, _)| known.cmp(group)) {
                 Ok(at) => {
                     if let Some((_, known)) = self.groups.get_mut(at) {
-                        known.add(sums);
+                        Arc::make_mut(known).add(sums);
                     }
                 }
-                Err(at) => self.groups.insert(at, (group.clone(), sums.clone())),
+                Err(at) => self.groups.insert(at, (group.clone(), Arc::clone(sums))),
             }
         }
     }
@@ -125,9 +125,10 @@ impl SpanSums {
             let texts =
                 [provider.as_ref().map(Provider::as_str), model.as_ref().map(Label::as_str)];
             let texts = texts.into_iter().flatten().map(|text| text.len() + ALLOCATION);
-            texts.sum::<usize>() + sums.times.size_bytes() + ALLOCATION
+            let shared = size_of::<Sums>() + ALLOCATION;
+            texts.sum::<usize>() + shared + sums.times.size_bytes() + ALLOCATION
         });
-        self.groups.capacity() * size_of::<(Group, Sums)>() + owned.sum::<usize>()
+        self.groups.capacity() * size_of::<(Group, Arc<Sums>)>() + owned.sum::<usize>()
     }
 }
 

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     future::poll_fn,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
 };
 
@@ -162,7 +165,7 @@ impl Store {
             let total = |((artist, provider, model, status), sums): ((Option<u8>, _, _, _), _)| {
                 // Numbers below ten sort as the names do.
                 let artist = artist.map(|it| given::artist(it).1);
-                GroupSums { artist, provider, model, status, sums }
+                GroupSums { artist, provider, model, status, sums: Arc::new(sums) }
             };
             totals.into_iter().map(total).collect()
         };

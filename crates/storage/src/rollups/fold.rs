@@ -28,10 +28,15 @@ const LONG: usize = 1_000;
 pub(super) async fn fold(store: &Store) -> Result<u64, Failure> {
     let _writer = store.writer().await?;
     let transaction = store.begin().await?;
-    let Some(state) = lock(store, &transaction).await? else { return Ok(0) };
+    let Some(state) = lock(store, &transaction).await? else {
+        transaction.rollback().await?;
+        return Ok(0);
+    };
     let (cells, artists) = (take(&transaction).await?, take_of_artists(&transaction).await?);
     let rows = cells.len() + artists.len();
     if rows == 0 {
+        // A transaction that is only dropped ends some time later, and keeps the next fold out until then.
+        transaction.rollback().await?;
         return Ok(0);
     }
 

@@ -11,7 +11,7 @@ use crate::money::Dollars;
 
 /// What the generations of some groups took together.
 pub(super) fn sum<'a>(groups: impl IntoIterator<Item = &'a GroupSums>) -> Cow<'a, Sums> {
-    let sums: Vec<&Sums> = groups.into_iter().map(|group| &group.sums).collect();
+    let sums: Vec<&Sums> = groups.into_iter().map(|group| &*group.sums).collect();
     match sums[..] {
         [only] => Cow::Borrowed(only),
         // All at once: added one after the other, their times would be gone through again and again.

@@ -233,7 +233,7 @@ mod tests {
             provider: None,
             model: None,
             status: None,
-            sums: Sums { generations, ..Sums::default() },
+            sums: Sums { generations, ..Sums::default() }.into(),
         }
     }
 
