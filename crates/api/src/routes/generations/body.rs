@@ -77,7 +77,7 @@ pub(crate) struct NewGenerationBody {
     /// What came out of it; absent is nothing.
     #[schema(value_type = Option<Vec<String>>)]
     output_files: Vec<Text>,
-    /// When it was made (RFC 3339): from 1970 to a day from now; absent is now.
+    /// When it was made (RFC 3339): from 1970 to a year from now; absent is now.
     #[schema(value_type = Option<String>, format = DateTime)]
     created_at: Option<Timestamp>,
 }
@@ -260,12 +260,12 @@ fn read_files(node: &Node<'_>) -> Option<Vec<Text>> {
     files.into_iter().collect()
 }
 
-/// When a generation that a request brings may have been made: from 1970 to a day from now, since clocks differ.
+/// When a generation that a request brings may have been made: from 1970 to a year from now.
 ///
 /// Each month has a table of its own on some databases, and nobody shall be able to ask for all of ten thousand years.
 pub(super) fn made_until_about(now: Timestamp) -> TimeRange {
-    const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
-    TimeRange::clipped(0, now.unix_micros().saturating_add(DAY_MICROS))
+    const YEAR_MICROS: i64 = 366 * 24 * 60 * 60 * 1_000_000;
+    TimeRange::clipped(0, now.unix_micros().saturating_add(YEAR_MICROS))
 }
 
 fn read_time(node: &Node<'_>, made: TimeRange) -> Option<Timestamp> {
@@ -323,11 +323,11 @@ mod tests {
             ))
         };
 
-        assert_eq!([made("1970-01-01T00:00:00Z"), made("2026-11-22T08:29:59Z")], ["1", "1"]);
-        for time in ["1969-12-31T23:59:59Z", "2026-11-22T08:30:00Z", "9999-12-31T23:59:59Z"] {
+        assert_eq!([made("1970-01-01T00:00:00Z"), made("2027-11-22T08:29:59Z")], ["1", "1"]);
+        for time in ["1969-12-31T23:59:59Z", "2027-11-22T08:30:00Z", "9999-12-31T23:59:59Z"] {
             assert_eq!(
                 made(time),
-                "/created_at: must lie from 1970-01-01T00:00:00Z on and before 2026-11-22T08:30:00Z"
+                "/created_at: must lie from 1970-01-01T00:00:00Z on and before 2027-11-22T08:30:00Z"
             );
         }
     }
