@@ -12,18 +12,22 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, include_str!("m20261121_000013_keep_months_that_go_on/postgres_up.sql")).await
+        let check = include_str!("m20261121_000013_keep_months_that_go_on/check.sql");
+        run(manager, check, " A month that has not ended is refused.").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, include_str!("m20261121_000013_keep_months_that_go_on/postgres_down.sql"))
-            .await
+        run(manager, "", "").await
     }
 }
 
-async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
+/// Makes the function that drops months, with a check at its beginning and a word about it in its description.
+async fn run(manager: &SchemaManager<'_>, check: &str, refusal: &str) -> Result<(), DbErr> {
     if manager.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    sql_file::run(manager, sql, &[HISTORY]).await
+    let sql = include_str!("m20261121_000013_keep_months_that_go_on/postgres.sql")
+        .replace("%check%", check.trim_end())
+        .replace("%refusal%", refusal);
+    sql_file::run(manager, &sql, &[HISTORY]).await
 }

@@ -12,3 +12,5 @@ pub use caller::{By, Caller};
 pub use mode::{AccessMode, Decided, OpenToTheNetwork};
 pub use need::Need;
 pub use secret::{NoAccessSecret, access_secret};
+
+pub(crate) use secret::all_keys;

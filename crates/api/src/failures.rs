@@ -2,17 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::header;
 use domain::{ArtistName, RepositoryError, Scope, Version};
 use utoipa::{
     IntoResponses,
-    openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder},
+    openapi::{
+        ContentBuilder, Header, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type,
+        example::ExampleBuilder,
+    },
 };
 
 use crate::{
-    idempotency, negotiation,
+    idempotency,
+    limits::{RATE_LIMIT, RATE_LIMIT_POLICY},
+    negotiation,
     problem::{self, Code, Problem},
     violation::Violation,
 };
+
+/// What is between the titles of problems that one status can mean.
+pub(crate) const OR: &str = "; or: ";
+
+const RETRY_AFTER: &str = "After how many seconds there is some use in trying again, if there is";
+const POLICY: &str = "Each limit of this client: `\"name\";q=<requests>;w=<seconds>`";
+const STANDING: &str = "What is left of each limit, and after how many seconds there is more: `\"name\";r=<requests>;t=<seconds>`";
 
 /// The identity in every example.
 const IDENTITY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -92,17 +105,26 @@ impl NotAdmitted {
     }
 }
 
-/// 414, 429 and 503: what every operation may answer to too much, and 408 of a body. Added to every operation.
+/// 414, 429 and 503: what every operation may answer to too much, and 408 of a body. Added to every operation; those that
+/// ask how the service is are never too many.
 pub(crate) struct Limited;
 
 impl Limited {
-    pub(crate) fn responses(has_body: bool) -> Responses {
+    pub(crate) fn responses(has_body: bool, is_watching: bool) -> Responses {
         let mut problems = vec![
             Problem::new(Code::UrlTooLong, "path and query have at most 16384 bytes"),
-            Problem::new(Code::TooManyRequests, "too many requests; try again in 1 s"),
-            Problem::new(Code::Overloaded, "too many requests are in progress; try again"),
             Problem::new(Code::DeadlineExceeded, "the request took too long; try again"),
         ];
+        if !is_watching {
+            problems.push(
+                Problem::new(Code::TooManyRequests, "too many requests; try again in 1 s")
+                    .retry_after(1),
+            );
+            problems.push(Problem::new(
+                Code::Overloaded,
+                "too many requests are in progress; try again",
+            ));
+        }
         if has_body {
             problems.push(Problem::new(Code::BodyTooSlow, "a body arrives within 10000 ms"));
         }
@@ -314,8 +336,21 @@ fn response(problems: &[Problem]) -> Response {
         .schema(Some(Ref::from_schema_name("Problem")))
         .examples_from_iter(examples)
         .build();
-    ResponseBuilder::new()
-        .description(titles.join("; or: "))
-        .content(problem::MEDIA_TYPE, content)
-        .build()
+    let mut response =
+        ResponseBuilder::new().description(titles.join(OR)).content(problem::MEDIA_TYPE, content);
+    if problems.iter().any(|problem| problem.retries_after_seconds().is_some()) {
+        response = response.header(header::RETRY_AFTER.as_str(), text(RETRY_AFTER));
+    }
+    if problems.iter().any(|problem| problem.code() == Code::TooManyRequests) {
+        response = response
+            .header(RATE_LIMIT_POLICY.as_str(), text(POLICY))
+            .header(RATE_LIMIT.as_str(), text(STANDING));
+    }
+    response.build()
+}
+
+fn text(description: &str) -> Header {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
+    header.description = Some(description.to_owned());
+    header
 }

@@ -27,7 +27,7 @@ pub use rates::{RateSettings, RateStanding, Rates};
 
 pub(crate) use client_address::client_network;
 pub(crate) use deadlines::within;
-pub(crate) use rates::Counted;
+pub(crate) use rates::{Counted, RATE_LIMIT, RATE_LIMIT_POLICY};
 pub(crate) use shedding::shed;
 pub(crate) use sizes::check as check_sizes;
 pub(crate) use turns::Turns;

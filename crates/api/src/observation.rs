@@ -3,7 +3,7 @@
 mod exchange_span;
 mod server_timing;
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{any::Any, cell::Cell, panic::AssertUnwindSafe, rc::Rc, sync::Arc, time::Instant};
 
 use actix_web::{
     Error, HttpMessage, HttpResponse,
@@ -22,16 +22,19 @@ use futures::FutureExt;
 use tracing::{Instrument, field::Empty};
 
 use self::exchange_span::ExchangeSpan;
-use crate::{limits::check_sizes, path, problem::Problem, state::State, telemetry::LOGGED_SPAN};
+use crate::{
+    limits::{RateStanding, check_sizes},
+    path,
+    problem::Problem,
+    state::State,
+    telemetry::LOGGED_SPAN,
+};
 
 /// The header that carries a request's identity, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The route of a request that no route took.
 const NO_ROUTE: &str = "none";
-
-/// How much of a path a problem repeats, in bytes: more than any path that names something has.
-const LONGEST_INSTANCE: usize = 4_096;
 
 /// Wraps every request.
 pub(crate) async fn observe(
@@ -45,6 +48,7 @@ pub(crate) async fn observe(
         path: request.uri().path().to_owned(),
         began: Instant::now(),
         span: ExchangeSpan::begin(request.method(), request.headers()),
+        noted: Rc::default(),
         state,
     };
     // Whoever asks for the head of an answer gets that of GET; the body is left out when it is written.
@@ -52,6 +56,7 @@ pub(crate) async fn observe(
         request.head_mut().method = Method::GET;
     }
     request.extensions_mut().insert(exchange.id.clone());
+    request.extensions_mut().insert(Rc::clone(&exchange.noted));
     let traced = exchange.span.clone();
     let logged = tracing::info_span!(
         parent: traced.span(),
@@ -90,7 +95,27 @@ struct Exchange {
     path: String,
     began: Instant,
     span: ExchangeSpan,
+    noted: Rc<Noted>,
     state: web::Data<State>,
+}
+
+/// What is found out about a request on its way, and told with its answer, even if that has lost the request.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    route: Cell<Option<&'static str>>,
+    standing: Cell<RateStanding>,
+}
+
+impl Noted {
+    /// The template of the route that takes the request.
+    pub(crate) fn route(&self, template: &'static str) {
+        self.route.set(Some(template));
+    }
+
+    /// How the client stands.
+    pub(crate) fn standing(&self, standing: RateStanding) {
+        self.standing.set(standing);
+    }
 }
 
 impl Exchange {
@@ -102,16 +127,15 @@ impl Exchange {
                 response.into_response(answer)
             }
         };
-        let route = response.request().match_pattern();
         let (request, mut answer) = response.into_parts();
-        self.complete(&mut answer, route.as_deref().unwrap_or(NO_ROUTE));
+        self.complete(&mut answer);
         ServiceResponse::new(request, answer)
     }
 
     /// For a failure that took the request with it.
     fn fail(&self, problem: &Problem) -> Error {
         let mut answer = self.answer(problem);
-        self.complete(&mut answer, NO_ROUTE);
+        self.complete(&mut answer);
         InternalError::from_response(problem.clone(), answer).into()
     }
 
@@ -119,15 +143,13 @@ impl Exchange {
         if let Some(causes) = problem.causes() {
             tracing::error!(code = problem.code().as_str(), error = causes, "Request failed");
         }
-        // A path that is too long is not sent back either.
-        let path = self.path.get(..LONGEST_INSTANCE).unwrap_or(&self.path);
-        problem.respond(self.id.as_str(), path)
+        problem.respond(self.id.as_str(), &self.path)
     }
 
-    fn complete(&self, answer: &mut HttpResponse, route: &str) {
-        if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
-            answer.headers_mut().insert(REQUEST_ID, id);
-        }
+    fn complete(&self, answer: &mut HttpResponse) {
+        let route = self.noted.route.get().unwrap_or(NO_ROUTE);
+        self.noted.standing.take().tell(answer.headers_mut());
+        tell_request_id(&self.id, answer.headers_mut());
         if self.state.is_stopping() {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
@@ -164,6 +186,13 @@ fn problem_of(error: &Error, status: StatusCode) -> Problem {
 pub(crate) fn request_id(headers: &HeaderMap) -> RequestId {
     let given = headers.get(REQUEST_ID).map(HeaderValue::as_bytes);
     given.and_then(|id| RequestId::try_from(id).ok()).unwrap_or_else(RequestId::generate)
+}
+
+/// Says which request is answered.
+pub(crate) fn tell_request_id(id: &RequestId, headers: &mut HeaderMap) {
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
 }
 
 /// A handler panicked.

@@ -10,13 +10,13 @@ use domain::{ArtistName, GenerationId, InvalidArtistName, RepositoryError, Versi
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    causes::with_causes, freshness::Served, json::InvalidDocument, limits::RateStanding,
-    violation::Violation,
-};
+use crate::{causes::with_causes, freshness::Served, json::InvalidDocument, violation::Violation};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// How much of a path a problem repeats, in bytes: more than any path that names something has.
+const LONGEST_INSTANCE: usize = 4_096;
 
 /// How many violations the message repeats.
 const MOST_REPEATED: usize = 3;
@@ -299,7 +299,6 @@ struct ProblemHeaders {
     allow: Option<Box<str>>,
     served: Option<Served>,
     retry_after_seconds: Option<u64>,
-    standing: Option<RateStanding>,
 }
 
 impl Problem {
@@ -421,17 +420,16 @@ impl Problem {
         self
     }
 
+    /// After how many seconds there is some use in trying again.
+    #[must_use]
+    pub fn retries_after_seconds(&self) -> Option<u64> {
+        self.headers.retry_after_seconds
+    }
+
     /// Says when to try again, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.headers.retry_after_seconds = Some(seconds);
-        self
-    }
-
-    /// Says how the client stands with its limits.
-    #[must_use]
-    pub fn standing(mut self, standing: RateStanding) -> Self {
-        self.headers.standing = Some(standing);
         self
     }
 
@@ -463,7 +461,7 @@ impl Problem {
     /// The whole answer.
     #[must_use]
     pub fn respond(&self, request_id: &str, path: &str) -> HttpResponse {
-        let ProblemHeaders { allow, served, retry_after_seconds, standing } = &*self.headers;
+        let ProblemHeaders { allow, served, retry_after_seconds } = &*self.headers;
         let mut response = HttpResponse::build(self.code.status());
         if let Some(allow) = allow {
             response.insert_header((header::ALLOW, &**allow));
@@ -477,11 +475,7 @@ impl Problem {
         if let Some(seconds) = retry_after_seconds {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        let mut response = response.content_type(MEDIA_TYPE).json(self.body(request_id, path));
-        if let Some(standing) = standing {
-            standing.tell(response.headers_mut());
-        }
-        response
+        response.content_type(MEDIA_TYPE).json(self.body(request_id, path))
     }
 
     /// The problem of one entry, in an answer that other entries are not failed by.
@@ -506,7 +500,8 @@ impl Problem {
             title: code.title(),
             status: code.status().as_u16(),
             detail: detail.to_string(),
-            instance: path.to_owned(),
+            // A path that is too long is not sent back either.
+            instance: path.get(..LONGEST_INSTANCE).unwrap_or(path).to_owned(),
             error: code.as_str(),
             message: detail.to_string(),
             request_id: request_id.to_owned(),

@@ -176,11 +176,13 @@ async fn a_lost_connection_of_the_feed_costs_nothing() -> anyhow::Result<()> {
     outage.end().await
 }
 
-/// What one writer was told: of generations that were recorded, and of those about which nobody knows.
+/// What one writer was told: of generations that were recorded, of those about which nobody knows, and of those that were
+/// not even tried, since there was too much to do.
 #[derive(Default)]
 struct Told {
     recorded: Vec<GenerationId>,
     refused: Vec<GenerationId>,
+    sent_away: Vec<GenerationId>,
 }
 
 /// Records one after the other until the outage is over.
@@ -203,9 +205,12 @@ async fn write_through(client: Client, over: Arc<AtomicBool>) -> anyhow::Result<
                 }
             }
             503 => {
-                ensure!(answer.at("/error")? == "database_unavailable", "{answer:?}");
                 ensure!(answer.required("retry-after")? == "1", "{answer:?}");
-                told.refused.push(id);
+                match answer.at("/error")?.as_str() {
+                    Some("database_unavailable") => told.refused.push(id),
+                    Some("overloaded") => told.sent_away.push(id),
+                    _ => anyhow::bail!("{answer:?}"),
+                }
             }
             _ => anyhow::bail!("{answer:?}"),
         }
@@ -245,7 +250,7 @@ async fn writers_are_refused_and_write_on_afterwards() -> anyhow::Result<()> {
 
     ensure!(stale.at("/text_description")? == "Before", "{stale:?}");
     let mut count = 0_u64;
-    for Told { recorded, refused } in &told {
+    for Told { recorded, refused, sent_away } in &told {
         for id in recorded {
             outage.other.ask(200, Request::get(format!("/api/v1/generations/{id}"))).await?;
         }
@@ -254,6 +259,9 @@ async fn writers_are_refused_and_write_on_afterwards() -> anyhow::Result<()> {
         for id in refused {
             let request = Request::get(format!("/api/v1/generations/{id}"));
             count += u64::from(outage.other.send(&request).await?.status == 200);
+        }
+        for id in sent_away {
+            outage.other.ask(404, Request::get(format!("/api/v1/generations/{id}"))).await?;
         }
     }
     let stats = outage.service.ask(200, Request::get("/api/v1/stats")).await?;

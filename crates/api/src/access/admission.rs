@@ -1,6 +1,6 @@
 //! The door: every request is let in or refused here, before its body is read.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, rc::Rc};
 
 use actix_web::{
     Error, HttpMessage,
@@ -11,7 +11,6 @@ use actix_web::{
     web,
 };
 use cache::{KeyRefusal, Keyring};
-use domain::Scope;
 
 use super::{
     caller::Caller,
@@ -19,7 +18,8 @@ use super::{
     need::Need,
 };
 use crate::{
-    limits::{Counted, RateStanding, client_network, is_watching, within},
+    limits::{Counted, client_network, is_watching, within},
+    observation::Noted,
     problem::{Code, Problem},
     routes::{Route, RouteTable, Routes},
     state::State,
@@ -35,23 +35,27 @@ pub(crate) async fn admit(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // The router's own form of the path, so that it and the table mean the same.
     let route = table.find(request.method(), request.match_info().as_str());
+    let noted = request.extensions().get::<Rc<Noted>>().cloned().unwrap_or_default();
+    if let Some(route) = route {
+        noted.route(route.template);
+    }
     let admitted = match caller(&state, &request, route.map(|route| route.need)).await {
-        Ok(caller) => counted(&state, &request, caller).await,
+        Ok(caller) => counted(&state, &request, &noted, &caller).await.map(|()| caller),
         Err(problem) => Err(instead_of(&state, &request, problem).await),
     };
-    let admitted = admitted.and_then(|admitted| match route {
-        Some(route) => Ok((route, admitted)),
-        None => Err(routes.refusal(request.method(), request.match_info().as_str())),
+    // Whoever is known is counted whatever they ask for.
+    let admitted = admitted.and_then(|caller| {
+        let Some(route) = route else {
+            return Err(routes.refusal(request.method(), request.match_info().as_str()));
+        };
+        allowed(&caller, route.need)?;
+        Ok((route, caller))
     });
     match admitted {
-        Ok((Route { template, need: _, deadline }, (caller, standing))) => {
+        Ok((Route { template, need: _, deadline }, caller)) => {
             request.extensions_mut().insert(caller);
             let answer = within(&state, template, deadline, next.call(request)).await?;
-            let mut answer = answer.map_into_boxed_body();
-            if let Some(standing) = standing {
-                standing.tell(answer.headers_mut());
-            }
-            Ok(answer)
+            Ok(answer.map_into_boxed_body())
         }
         Err(problem) => Ok(request.error_response(problem).map_into_boxed_body()),
     }
@@ -61,18 +65,19 @@ pub(crate) async fn admit(
 async fn counted(
     state: &State,
     request: &ServiceRequest,
-    caller: Caller,
-) -> Result<(Caller, Option<RateStanding>), Problem> {
+    noted: &Noted,
+    caller: &Caller,
+) -> Result<(), Problem> {
     if is_watching(request.path()) {
-        return Ok((caller, None));
+        return Ok(());
     }
-    let standing = match &caller {
-        Caller::Anonymous => {
-            state.limits().rates.take(Counted::Address(network(state, request))).await?
-        }
-        Caller::Key(key) => state.limits().rates.take(Counted::Key(key)).await?,
+    let who = match caller {
+        Caller::Anonymous => Counted::Address(network(state, request)),
+        Caller::Key(key) => Counted::Key(key),
     };
-    Ok((caller, standing))
+    let (standing, admitted) = state.limits().rates.take(who).await;
+    noted.standing(standing);
+    admitted
 }
 
 /// What somebody is told who is not let in: the same for as long as it does not happen too often.
@@ -87,35 +92,36 @@ fn network(state: &State, request: &ServiceRequest) -> IpAddr {
     client_network(request.peer_addr(), request.headers(), &state.limits().trusted_proxies)
 }
 
-/// Who asks, if they may. What no route takes is answered to those only who have a key.
+/// Who asks. What no route takes is answered to those only who have a key.
 async fn caller(
     state: &State,
     request: &ServiceRequest,
     need: Option<Need>,
 ) -> Result<Caller, Problem> {
-    let needed = match (state.keyring(), need) {
-        (None, _) | (Some(_), Some(Need::Public)) => return Ok(Caller::Anonymous),
-        (Some(keyring), Some(Need::Scope(scope))) => (keyring, Some(scope)),
-        (Some(keyring), None) => (keyring, None),
-    };
-    let (keyring, scope) = needed;
-    identify(state, keyring, request, scope).await
+    match state.keyring() {
+        Some(keyring) if need != Some(Need::Public) => identify(state, keyring, request).await,
+        Some(_) | None => Ok(Caller::Anonymous),
+    }
 }
 
 async fn identify(
     state: &State,
     keyring: &Keyring,
     request: &ServiceRequest,
-    scope: Option<Scope>,
 ) -> Result<Caller, Problem> {
     let presented = presented(request.headers())?;
     let key = keyring.check(&presented, state.now()).await.map_err(refused)?;
     tracing::Span::current().record("key", key.public_id.prefix());
-    match scope {
-        Some(scope) if !key.scopes.allow(scope) => {
+    Ok(Caller::Key(key))
+}
+
+/// Whether a caller has what a route needs. Whoever is anonymous has everything, while access is off, or needs nothing.
+fn allowed(caller: &Caller, need: Need) -> Result<(), Problem> {
+    match (caller, need) {
+        (Caller::Key(key), Need::Scope(scope)) if !key.scopes.allow(scope) => {
             Err(Problem::new(Code::ScopeMissing, format!("the API key lacks the scope '{scope}'")))
         }
-        Some(_) | None => Ok(Caller::Key(key)),
+        _ => Ok(()),
     }
 }
 

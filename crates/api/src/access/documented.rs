@@ -1,5 +1,7 @@
 //! What the OpenAPI document says of access: taken from the table of routes, so that no handler has to.
 
+use std::collections::btree_map::Entry;
+
 use actix_web::http::Method;
 use domain::Scope;
 use utoipa::openapi::{
@@ -12,7 +14,8 @@ use utoipa::openapi::{
 
 use super::Need;
 use crate::{
-    failures::{Broken, Limited, NotAdmitted},
+    failures::{Broken, Limited, NotAdmitted, OR},
+    limits::is_watching,
     routes::need_of,
 };
 
@@ -37,7 +40,7 @@ pub(crate) fn complete(document: &mut OpenApi) {
                 Some(Need::Public) | None => {}
             }
             let has_body = operation.request_body.is_some();
-            add(operation, Limited::responses(has_body));
+            add(operation, Limited::responses(has_body, is_watching(path)));
         }
     }
 }
@@ -57,9 +60,16 @@ fn add(
 ) {
     for (status, response) in more {
         let RefOr::T(response) = response else { continue };
-        let known = operation.responses.responses.entry(status);
-        let known = known.or_insert_with(|| RefOr::T(response.clone()));
+        let known = match operation.responses.responses.entry(status) {
+            Entry::Vacant(place) => {
+                place.insert(RefOr::T(response));
+                continue;
+            }
+            Entry::Occupied(known) => known.into_mut(),
+        };
         if let RefOr::T(known) = known {
+            known.description = format!("{}{OR}{}", known.description, response.description);
+            known.headers.extend(response.headers);
             for (media_type, content) in response.content {
                 let known = known.content.entry(media_type).or_insert_with(|| content.clone());
                 if let (RefOr::T(known), RefOr::T(content)) = (known, content) {

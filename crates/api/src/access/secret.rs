@@ -8,7 +8,7 @@ use std::{
 };
 
 use cache::{InvalidAccessSecret, KeyHasher, NoRandomness};
-use domain::{KeyStanding, Limit, RepositoryError};
+use domain::{ApiKey, KeyStanding, Limit, RepositoryError};
 use secrecy::{ExposeSecret, SecretString};
 use storage::Store;
 
@@ -46,16 +46,24 @@ fn beside(database: &Path) -> PathBuf {
 }
 
 async fn has_good_keys(store: &Store) -> Result<bool, NoAccessSecret> {
-    let (keys, now) = (store.api_keys(), store.now());
-    let mut after = None;
+    let keys = all_keys(store).await.map_err(NoAccessSecret::Keys)?;
+    Ok(keys.iter().any(|key| key.standing(store.now()) == KeyStanding::Good))
+}
+
+/// Every key, whatever its standing, oldest first.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub(crate) async fn all_keys(store: &Store) -> Result<Vec<ApiKey>, RepositoryError> {
+    let keys = store.api_keys();
+    let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = keys.page(after, Limit::LARGEST).await.map_err(NoAccessSecret::Keys)?;
-        if page.items.iter().any(|key| key.standing(now) == KeyStanding::Good) {
-            return Ok(true);
-        }
+        let page = keys.page(after, Limit::LARGEST).await?;
+        found.extend(page.items);
         after = page.next;
         if after.is_none() {
-            return Ok(false);
+            return Ok(found);
         }
     }
 }

@@ -7,9 +7,8 @@ use std::io::{self, Write};
 use cache::{FreshKey, NoRandomness};
 use clap::ValueEnum;
 use domain::{
-    ApiKey, ApiKeyCursor, ApiKeys, Author, KeyLimits, KeyStanding, KeyText, Label, Limit,
-    NewApiKey, NoScope, PublicKeyId, Quota, RepositoryError, Rotated, Rotation, Scope, Scopes,
-    Timestamp,
+    ApiKey, Author, KeyLimits, KeyStanding, KeyText, Label, NewApiKey, NoScope, PublicKeyId, Quota,
+    RepositoryError, Rotated, Rotation, Scope, Scopes, Timestamp,
 };
 use serde_json::json;
 use storage::Store;
@@ -17,7 +16,7 @@ use storage::Store;
 use self::period::Period;
 use super::serve::{self, ServeError};
 use crate::{
-    access::{NoAccessSecret, access_secret},
+    access::{NoAccessSecret, access_secret, all_keys},
     config::Settings,
     routes::keys::view::KeyView,
 };
@@ -189,11 +188,18 @@ async fn revoke_all(
 ) -> Result<(), KeysError> {
     let keys = store.api_keys();
     let mut revoked = Vec::new();
-    for key in all(keys.as_ref()).await? {
-        if key.standing(store.now()) == KeyStanding::Good {
-            revoked.extend(keys.revoke(&key.public_id, &Author::at_the_command_line()).await?);
+    let mut rest = all_keys(store).await?.into_iter();
+    let ended = loop {
+        let Some(key) = rest.next() else { break Ok(()) };
+        if key.standing(store.now()) != KeyStanding::Good {
+            continue;
         }
-    }
+        match keys.revoke(&key.public_id, &Author::at_the_command_line()).await {
+            Ok(key) => revoked.extend(key),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    // What was done is told however it ended.
     match format {
         Format::Text => {
             for key in revoked {
@@ -206,11 +212,11 @@ async fn revoke_all(
             writeln!(output, "{}", json!({ "keys": views.collect::<Vec<_>>() }))?;
         }
     }
-    Ok(())
+    ended
 }
 
 async fn list(store: &Store, format: Format, output: &mut impl Write) -> Result<(), KeysError> {
-    let keys = all(store.api_keys().as_ref()).await?;
+    let keys = all_keys(store).await?;
     let now = store.now();
     match format {
         Format::Text => {
@@ -224,19 +230,6 @@ async fn list(store: &Store, format: Format, output: &mut impl Write) -> Result<
         }
     }
     Ok(())
-}
-
-async fn all(keys: &dyn ApiKeys) -> Result<Vec<ApiKey>, RepositoryError> {
-    let mut found = Vec::new();
-    let mut after: Option<ApiKeyCursor> = None;
-    loop {
-        let page = keys.page(after, Limit::LARGEST).await?;
-        found.extend(page.items);
-        after = page.next;
-        if after.is_none() {
-            return Ok(found);
-        }
-    }
 }
 
 fn line(key: &ApiKey, now: Timestamp) -> String {

@@ -106,7 +106,7 @@ pub async fn open_store(settings: &DatabaseSettings) -> Result<Store, ServeError
     let url = settings.url();
     let url = url.expose_secret();
     let schema = Schema::connect(url).await?;
-    if url.starts_with("sqlite:") {
+    if settings.is_embedded() {
         for change in schema.up(None).await? {
             tracing::info!(change, "Applied a change of the schema");
         }

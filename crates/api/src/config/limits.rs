@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 use domain::Quota;
 
 use super::LONGEST_MS;
@@ -17,19 +17,19 @@ use crate::limits::{LimitSettings, RateSettings, TrustedProxies};
 pub struct LimitArgs {
     /// How many requests a second a client may send in the long run, unless its key says otherwise: one with a key is
     /// counted by it, one without by its address; 0 for no limit.
-    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_RATE_LIMIT_PER_SECOND", default_value = "0", value_parser = clap::value_parser!(u32).range(..=i64::from(Quota::MOST)))]
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_RATE_LIMIT_PER_SECOND", default_value = "0", value_parser = quota())]
     pub rate_limit_per_second: u32,
     /// How many it may send at once; as many as a second at 0.
-    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_RATE_LIMIT_BURST", default_value = "0", value_parser = clap::value_parser!(u32).range(..=i64::from(Quota::MOST)))]
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_RATE_LIMIT_BURST", default_value = "0", value_parser = quota())]
     pub rate_limit_burst: u32,
     /// How many it may send in any hour; 0 for no limit.
-    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_RATE_LIMIT_PER_HOUR", default_value = "0", value_parser = clap::value_parser!(u32).range(..=i64::from(Quota::MOST)))]
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_RATE_LIMIT_PER_HOUR", default_value = "0", value_parser = quota())]
     pub rate_limit_per_hour: u32,
     /// How many requests a second from one address may lack a good key before they are told to wait; 0 for no limit.
-    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_FAILED_ACCESS_PER_SECOND", default_value = "10", value_parser = clap::value_parser!(u32).range(..=i64::from(Quota::MOST)))]
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_FAILED_ACCESS_PER_SECOND", default_value = "10", value_parser = quota())]
     pub failed_access_per_second: u32,
     /// How many of these may come at once; as many as a second at 0.
-    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_FAILED_ACCESS_BURST", default_value = "50", value_parser = clap::value_parser!(u32).range(..=i64::from(Quota::MOST)))]
+    #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_FAILED_ACCESS_BURST", default_value = "50", value_parser = quota())]
     pub failed_access_burst: u32,
     /// Proxies whose `X-Forwarded-For` is believed: addresses and networks such as `10.0.0.0/8`, with commas between them.
     #[arg(
@@ -78,20 +78,28 @@ pub struct LimitArgs {
     )]
     pub http_url_limit_bytes: NonZeroUsize,
     /// How long the head of a connection's first request may take to arrive, in milliseconds.
-    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_HEADER_TIMEOUT_MS", default_value = "5000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_HEADER_TIMEOUT_MS", default_value = "5000", value_parser = milliseconds())]
     pub http_header_timeout_ms: u64,
     /// How long a body may take to arrive, in milliseconds.
-    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_BODY_TIMEOUT_MS", default_value = "10000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_BODY_TIMEOUT_MS", default_value = "10000", value_parser = milliseconds())]
     pub http_body_timeout_ms: u64,
     /// How long a connection on which nothing happens is kept, in milliseconds.
-    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_KEEP_ALIVE_MS", default_value = "15000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_KEEP_ALIVE_MS", default_value = "15000", value_parser = milliseconds())]
     pub http_keep_alive_ms: u64,
     /// How long a client has to take an answer and send its next request before it is cut off, in milliseconds.
-    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_SLOW_CLIENT_TIMEOUT_MS", default_value = "30000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_SLOW_CLIENT_TIMEOUT_MS", default_value = "30000", value_parser = milliseconds())]
     pub http_slow_client_timeout_ms: u64,
     /// No answer takes longer than this, in milliseconds, whatever its route may take.
-    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_MAX_DEADLINE_MS", default_value = "25000", value_parser = clap::value_parser!(u64).range(1..=LONGEST_MS))]
+    #[arg(long, global = true, value_name = "MS", env = "GROOVEBASE_HTTP_MAX_DEADLINE_MS", default_value = "25000", value_parser = milliseconds())]
     pub http_max_deadline_ms: u64,
+}
+
+fn quota() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(..=u64::from(Quota::MOST))
+}
+
+fn milliseconds() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=LONGEST_MS)
 }
 
 impl LimitArgs {

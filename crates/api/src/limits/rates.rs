@@ -17,8 +17,10 @@ use domain::{ApiKey, Quota};
 
 use crate::problem::{Code, Problem};
 
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// Each limit of the client (draft-ietf-httpapi-ratelimit-headers).
+pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// What is left of each.
+pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 const HOUR: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -74,8 +76,8 @@ pub struct Rates {
     refused_failed: AtomicU64,
 }
 
-/// How a client stands, for the headers of its answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// How a client stands, for the headers of its answer: with nothing in it, it has no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RateStanding {
     bucket: Option<Standing>,
     hour: Option<Standing>,
@@ -103,8 +105,8 @@ impl Rates {
         }
     }
 
-    /// Counts a request, or refuses it. `None` when the client has no limit.
-    pub(crate) async fn take(&self, who: Counted<'_>) -> Result<Option<RateStanding>, Problem> {
+    /// Counts a request, or refuses it, and tells how the client stands.
+    pub(crate) async fn take(&self, who: Counted<'_>) -> (RateStanding, Result<(), Problem>) {
         let RateSettings { per_second, burst, per_hour, failed_per_second: _, failed_burst: _ } =
             self.settings;
         let (per_second, burst, per_hour) = match who {
@@ -124,7 +126,7 @@ impl Rates {
         };
         let (bucket, hour) = (bucket(per_second, burst), NonZeroU32::new(per_hour).map(Kind::Hour));
         if bucket.is_none() && hour.is_none() {
-            return Ok(None);
+            return (RateStanding::default(), Ok(()));
         }
         let client = match who {
             Counted::Key(key) => format!("key:{}", key.id),
@@ -140,13 +142,14 @@ impl Rates {
             *place = Some(Standing::of(kind, &decision));
             wait = decision.retry_after;
         }
-        match wait {
-            None => Ok(Some(standing)),
+        let admitted = match wait {
+            None => Ok(()),
             Some(wait) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                Err(too_many("too many requests", wait).standing(standing))
+                Err(too_many("too many requests", wait))
             }
-        }
+        };
+        (standing, admitted)
     }
 
     /// Counts a request whose key was not accepted, and says what it is told instead if there were too many.
@@ -246,6 +249,9 @@ impl RateStanding {
 
     /// Adds them to an answer.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        if self.bucket.is_none() && self.hour.is_none() {
+            return;
+        }
         for (name, value) in [RATE_LIMIT_POLICY, RATE_LIMIT].into_iter().zip(self.headers()) {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(name, value);
@@ -267,13 +273,17 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_limited_unless_somebody_says_so() {
-        assert_eq!(rates(0, 0, 0).take(HERE).await.unwrap(), None);
-        assert_eq!(rates(0, 7, 0).take(HERE).await.unwrap(), None);
+        for rates in [rates(0, 0, 0), rates(0, 7, 0)] {
+            let (standing, admitted) = rates.take(HERE).await;
+
+            assert!(admitted.is_ok());
+            assert_eq!(standing, RateStanding::default());
+        }
     }
 
     #[tokio::test]
     async fn the_headers_tell_both_limits() {
-        let standing = rates(1, 30, 100).take(HERE).await.unwrap().unwrap();
+        let (standing, _) = rates(1, 30, 100).take(HERE).await;
 
         let [policy, state] = standing.headers();
 
@@ -285,8 +295,8 @@ mod tests {
     async fn the_hour_counts_as_well() {
         let rates = rates(1_000, 1_000, 1);
 
-        assert!(rates.take(HERE).await.is_ok());
-        let refused = rates.take(HERE).await.unwrap_err();
+        assert!(rates.take(HERE).await.1.is_ok());
+        let refused = rates.take(HERE).await.1.unwrap_err();
 
         assert_eq!(refused.code(), Code::TooManyRequests);
         assert_eq!(rates.refused(), [1, 0]);

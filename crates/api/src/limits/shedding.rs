@@ -7,7 +7,7 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::{Method, header::HeaderValue},
+    http::Method,
     middleware::Next,
     web,
 };
@@ -15,7 +15,7 @@ use domain::RequestId;
 
 use super::{ConnectionWatch, Limits, is_watching, turns::Turns};
 use crate::{
-    observation::{REQUEST_ID, request_id},
+    observation::{request_id, tell_request_id},
     problem::{Code, Problem},
     state::State,
 };
@@ -35,12 +35,9 @@ pub(crate) async fn shed(
     let may_wait = has_time && limits.waiting.has_room();
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     // Whatever is no read waits, for its body if for nothing else.
-    if !has_time || (!may_wait && !is_read) {
+    let permit = if has_time && (may_wait || is_read) { limits.in_progress.enter() } else { None };
+    let Some(permit) = permit else {
         limits.in_progress.note_shed();
-        let answer = Refused::of(&request).answer();
-        return Ok(request.into_response(answer));
-    }
-    let Some(permit) = limits.in_progress.enter() else {
         let answer = Refused::of(&request).answer();
         return Ok(request.into_response(answer));
     };
@@ -97,9 +94,7 @@ impl Refused {
         let problem =
             Problem::new(Code::Overloaded, "too many requests are in progress; try again");
         let mut answer = problem.respond(id.as_str(), path);
-        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-            answer.headers_mut().insert(REQUEST_ID, id);
-        }
+        tell_request_id(id, answer.headers_mut());
         answer
     }
 }

@@ -7,8 +7,8 @@
 //! proportion, and else it rises.
 //!
 //! How long a route takes unhurried is learned from requests that began and ended with hardly anybody beside them, while
-//! nobody was sent away. From others it is learned so slowly that an hour of overload is not taken for calm soon, and that a database which stays slower
-//! is not taken for overload for ever.
+//! nobody was sent away. From others it is learned so slowly that an hour of overload is not taken for calm soon, and that a
+//! database which stays slower is not taken for overload for ever.
 
 use std::{
     collections::HashMap,
@@ -22,6 +22,10 @@ use std::{
 
 /// How many times as long as unhurried half of the requests may take.
 const SLOWER: f64 = 2.0;
+
+/// Nobody is sent away while fewer wait. Some are no overload however much slower each gets beside the others: those who
+/// record at the same moment wait for one commit, and get more done together than one after the other.
+const LEAST: usize = 32;
 
 /// The bound moves once in so long, and only after so many answers,
 const WINDOW: Duration = Duration::from_millis(100);
@@ -46,8 +50,9 @@ const HURRIED: Duration = Duration::from_mins(10);
 pub(crate) struct Waiting {
     now: AtomicUsize,
     most: AtomicUsize,
-    /// Nobody is sent away while there are fewer: as many as there are processors can work side by side.
     least: usize,
+    /// So many work side by side without any of them getting slower, as there are processors.
+    calm: usize,
     ceiling: usize,
     learned: Mutex<Learned>,
 }
@@ -83,10 +88,10 @@ impl Waiting {
     /// Nobody waits, and the bound is where it is never higher.
     pub(super) fn new(ceiling: usize) -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        Self::with(processors.max(2), ceiling)
+        Self::with(LEAST, processors.max(2), ceiling)
     }
 
-    fn with(least: usize, ceiling: usize) -> Self {
+    fn with(least: usize, calm: usize, ceiling: usize) -> Self {
         let learned = Learned {
             unhurried: HashMap::new(),
             slower: Vec::new(),
@@ -97,6 +102,7 @@ impl Waiting {
             now: AtomicUsize::new(0),
             most: AtomicUsize::new(ceiling),
             least: least.min(ceiling),
+            calm,
             ceiling,
             learned: Mutex::new(learned),
         }
@@ -134,7 +140,7 @@ impl Waiting {
     }
 
     fn is_calm(&self, beside: usize) -> bool {
-        beside < self.least
+        beside < self.calm
     }
 
     /// Learns from an answer, and moves the bound when it is time.
@@ -242,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_bound_falls_while_answers_are_slow_and_rises_again() {
-        let (waiting, mut at) = (Waiting::with(2, 1_000), Instant::now());
+        let (waiting, mut at) = (Waiting::with(2, 2, 1_000), Instant::now());
 
         window(&waiting, &mut at, 1, 0);
         assert_eq!(waiting.most(), 1_000);
@@ -261,7 +267,7 @@ mod tests {
 
     #[test]
     fn one_slow_client_alone_is_no_overload() {
-        let (waiting, at) = (Waiting::with(2, 1_000), Instant::now());
+        let (waiting, at) = (Waiting::with(2, 2, 1_000), Instant::now());
         waiting.learn("GET /a", USUAL, true, 1, at);
 
         for second in 1..10 {
@@ -273,7 +279,7 @@ mod tests {
 
     #[test]
     fn overload_is_not_taken_for_calm() {
-        let (waiting, mut at) = (Waiting::with(2, 1_000), Instant::now());
+        let (waiting, mut at) = (Waiting::with(2, 2, 1_000), Instant::now());
         window(&waiting, &mut at, 1, 0);
 
         // A minute of it.
@@ -286,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_database_that_stays_slower_is_not_taken_for_overload_for_ever() {
-        let (waiting, mut at) = (Waiting::with(2, 1_000), Instant::now());
+        let (waiting, mut at) = (Waiting::with(2, 2, 1_000), Instant::now());
         window(&waiting, &mut at, 1, 0);
 
         // Half an hour.
@@ -299,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_few_very_slow_answers_move_nothing() {
-        let (waiting, mut at) = (Waiting::with(2, 1_000), Instant::now());
+        let (waiting, mut at) = (Waiting::with(2, 2, 1_000), Instant::now());
         window(&waiting, &mut at, 1, 0);
 
         for number in 0..200 {
@@ -313,7 +319,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_ever_does_not_keep_everybody_else_out() {
-        let (waiting, began) = (Waiting::with(2, 1_000), Instant::now());
+        let (waiting, began) = (Waiting::with(2, 2, 1_000), Instant::now());
         let mut at = began;
         window(&waiting, &mut at, 1, 0);
         window(&waiting, &mut at, 8, 15);
@@ -331,7 +337,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_counted_until_the_end() {
-        let waiting = Waiting::with(1, 2);
+        let waiting = Waiting::with(1, 1, 2);
         let now = Instant::now();
 
         let (first, second) = (waiting.enter(now, 0), waiting.enter(now, 0));

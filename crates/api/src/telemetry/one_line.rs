@@ -101,7 +101,11 @@ impl Escapes {
 
 /// Controls, what ends a line, and what turns the order of text around.
 fn is_unwelcome(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    turns || character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 /// Whether a text begins with what sets a colour, and nothing else: `ESC [ 2 ; 32 m`.
@@ -127,11 +131,11 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line() {
-        let text = "a\nb\r\u{1b}[2J\u{7f}\u{85}\u{202e}\u{2028}z\n";
+        let text = "a\nb\r\u{1b}[2J\u{7f}\u{85}\u{202e}\u{200f}\u{61c}\u{2028}z\n";
 
         assert_eq!(
             Escapes::Plain.of(text),
-            "a\\nb\\r\\u{1b}[2J\\u{7f}\\u{85}\\u{202e}\\u{2028}z\n"
+            "a\\nb\\r\\u{1b}[2J\\u{7f}\\u{85}\\u{202e}\\u{200f}\\u{61c}\\u{2028}z\n"
         );
         assert_eq!(Escapes::Json.of("\"\u{7f}\u{9b}\u{2066}\"\n"), "\"\\u007f\\u009b\\u2066\"\n");
     }

@@ -198,9 +198,7 @@ impl Keyring {
     /// Whether keys could open anything lately.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        let Bounds { max_staleness, max_stale_if_error } = self.shared.bounds;
-        let progress = *self.shared.progress.borrow();
-        progress.is_confirmed_within(max_staleness.max(max_stale_if_error))
+        self.shared.is_usable()
     }
 
     /// How the keys in memory stand.
@@ -231,9 +229,8 @@ impl std::fmt::Debug for Keyring {
 impl Shared {
     /// Waits until the keys are as complete as a check needs them.
     async fn await_reliable(&self) -> Result<(), KeyRefusal> {
-        let Bounds { max_staleness, max_stale_if_error } = self.bounds;
         let progress = *self.progress.borrow();
-        if progress.is_confirmed_within(max_staleness) {
+        if progress.is_confirmed_within(self.bounds.max_staleness) {
             return Ok(());
         }
         // When the last round failed, the next one may take long to fail too, and nobody waits for it. Before the first
@@ -243,12 +240,12 @@ impl Shared {
         {
             return Ok(());
         }
-        let progress = *self.progress.borrow();
-        if progress.is_confirmed_within(max_staleness.max(max_stale_if_error)) {
-            Ok(())
-        } else {
-            Err(KeyRefusal::Unavailable)
-        }
+        if self.is_usable() { Ok(()) } else { Err(KeyRefusal::Unavailable) }
+    }
+
+    fn is_usable(&self) -> bool {
+        let Bounds { max_staleness, max_stale_if_error } = self.bounds;
+        self.progress.borrow().is_confirmed_within(max_staleness.max(max_stale_if_error))
     }
 
     /// Waits for a round that begins after this call, or the one that loads the keys; tells whether it succeeded.

@@ -18,6 +18,9 @@ use crate::{error::Failure, store::Store};
 /// Generations of one transaction at most, unless one caller brings more.
 const MOST_TOGETHER: usize = 1_000;
 
+/// While one commit is written or waits for the disk, another is prepared.
+const MOST_COMMITTERS: usize = 2;
+
 /// Who waits for a commit.
 #[derive(Debug, Default)]
 pub(crate) struct GroupCommit {
@@ -55,9 +58,6 @@ pub(super) async fn record(store: &Store, recorder: Recorder) -> Outcome {
     }
     answered.await.unwrap_or_else(|lost| Err(Failure::unavailable(lost).into()))
 }
-
-/// While one commit is written or waits for the disk, another is prepared.
-const MOST_COMMITTERS: usize = 2;
 
 impl GroupCommit {
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -87,15 +87,24 @@ impl ArtistKey {
         widths: &[Width],
         months: impl IntoIterator<Item = (Option<ArtistId>, Cell)>,
     ) -> HashMap<Self, Sums> {
-        let mut cells: HashMap<Self, Sums> = HashMap::new();
-        for (artist, Cell { starts_at: month, kind, sums }) in months {
-            for &width in widths {
-                let starts_at = width.floor(month);
-                let key = Self { artist, width, starts_at, kind: kind.clone() };
-                cells.entry(key).or_default().add(&sums);
-            }
+        let mut cells = HashMap::new();
+        for month in months {
+            Self::add_month(&mut cells, widths, month);
         }
         cells
+    }
+
+    /// Adds a month of an artist to the sums over it of some widths.
+    pub(super) fn add_month(
+        cells: &mut HashMap<Self, Sums>,
+        widths: &[Width],
+        (artist, Cell { starts_at: month, kind, sums }): (Option<ArtistId>, Cell),
+    ) {
+        for &width in widths {
+            let starts_at = width.floor(month);
+            let key = Self { artist, width, starts_at, kind: kind.clone() };
+            cells.entry(key).or_default().add(&sums);
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use domain::{RepositoryError, Sums};
+use futures::TryStreamExt;
 #[cfg(feature = "postgres")]
 use sea_orm::sqlx::{self, Connection as _};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, StreamTrait};
 
 use super::{
     Width,
@@ -115,9 +116,13 @@ async fn ever(
     transaction: &DatabaseTransaction,
     statement: Statement,
 ) -> Result<HashMap<ArtistKey, Sums>, Failure> {
-    let rows = transaction.query_all_raw(statement).await?;
-    let months = rows.iter().map(Cell::read_with_artist).collect::<Result<Vec<_>, _>>()?;
-    Ok(ArtistKey::of_months(&[Width::Ever], months))
+    // Row by row: there may be as many as generations.
+    let mut rows = transaction.stream_raw(statement).await?;
+    let mut ever = HashMap::new();
+    while let Some(row) = rows.try_next().await? {
+        ArtistKey::add_month(&mut ever, &[Width::Ever], Cell::read_with_artist(&row)?);
+    }
+    Ok(ever)
 }
 
 /// Puts right which identities are taken.
@@ -140,7 +145,7 @@ async fn rebuild_ever(store: &Store) -> Result<(), Failure> {
     let transaction = store.begin_summing_up().await?;
     begin_anew(store, &transaction).await?;
     let sql = format!("SELECT artist_id, {CELL} FROM generation_artist_rollups WHERE width = 4");
-    let statement = Statement::from_string(transaction.get_database_backend(), sql);
+    let statement = Statement::from_string(ConnectionTrait::get_database_backend(&transaction), sql);
     let ever = ever(&transaction, statement).await?;
     transaction.execute_unprepared("DELETE FROM generation_artist_rollups WHERE width = 5").await?;
     keys::put(&transaction, store.backend(), ever).await?;

@@ -94,13 +94,23 @@ pub(super) async fn stored(
     scopes: &[Scope],
     expires_at: Option<Timestamp>,
 ) -> anyhow::Result<KeyText> {
+    stored_with(service, scopes, expires_at, KeyLimits::default()).await
+}
+
+/// The same with limits of its own.
+pub(super) async fn stored_with(
+    service: &Service,
+    scopes: &[Scope],
+    expires_at: Option<Timestamp>,
+    limits: KeyLimits,
+) -> anyhow::Result<KeyText> {
     let fresh = KeyHasher::new(SECRET)?.fresh_key()?;
     let new = NewApiKey {
         public_id: fresh.text.public_id().clone(),
         hash: fresh.hash,
         name: Label::try_from("a key")?,
         scopes: Scopes::new(scopes.iter().copied())?,
-        limits: KeyLimits::default(),
+        limits,
         expires_at,
     };
     let author = Author { actor: Actor::Command, request: RequestId::generate() };

@@ -11,19 +11,19 @@ use api::{
     state::StateSettings,
 };
 use cache::KeyHasher;
-use domain::{
-    Actor, Author, KeyLimits, KeyText, Label, NewApiKey, Quota, RequestId, Scope, Scopes,
-};
+use domain::{KeyLimits, KeyText, Quota, Scope};
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now};
 
-use super::{ARTISTS, access::until, profile_path, saved};
+use super::{
+    ARTISTS,
+    access::{SECRET, stored_with, until},
+    profile_path, saved,
+};
 use crate::{
     given::body,
     http::{Answer, Problem, Request},
     service::Service,
 };
-
-const SECRET: &str = "an access secret that is long enough for tests";
 
 /// Nothing that is waited for takes that long, on a slow machine either.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,6 +62,14 @@ pub async fn who_asks_too_often_is_told_when_to_come_back(service: &Service) -> 
         ensure!(state.starts_with(&format!("\"hourly\";r={left};t=")), "{state}");
     }
     let refused = too_often(&service, &artists()).await?;
+    let another = limited(&service, per_hour(3)).await?;
+    // Whatever the answer, it says so, and counts.
+    for (left, status, path) in [(2, 404, "/nowhere"), (1, 400, "/api/v1/artists?x=1")] {
+        let answer = another.ask(status, Request::get(path)).await?;
+        let state = answer.required("ratelimit")?;
+        ensure!(state.starts_with(&format!("\"hourly\";r={left};t=")), "{path}: {state}");
+    }
+    another.stop().await;
 
     ensure!(refused.required("ratelimit-policy")? == "\"hourly\";q=2;w=3600", "{refused:?}");
     ensure!(refused.required("ratelimit")?.starts_with("\"hourly\";r=0;t="), "{refused:?}");
@@ -76,18 +84,7 @@ pub async fn who_asks_too_often_is_told_when_to_come_back(service: &Service) -> 
 }
 
 async fn key(service: &Service, limits: KeyLimits) -> anyhow::Result<KeyText> {
-    let fresh = KeyHasher::new(SECRET)?.fresh_key()?;
-    let new = NewApiKey {
-        public_id: fresh.text.public_id().clone(),
-        hash: fresh.hash,
-        name: Label::try_from("a key")?,
-        scopes: Scopes::new([Scope::Read])?,
-        limits,
-        expires_at: None,
-    };
-    let author = Author { actor: Actor::Command, request: RequestId::generate() };
-    service.store().api_keys().insert(&new, &author).await?;
-    Ok(fresh.text)
+    stored_with(service, &[Scope::Read], None, limits).await
 }
 
 fn keyed(key: &KeyText) -> Request {
@@ -118,6 +115,11 @@ pub async fn a_key_has_limits_of_its_own(service: &Service) -> anyhow::Result<()
     service.ask(200, keyed(&usual)).await?;
     service.ask(200, keyed(&usual)).await?;
     too_often(&service, &keyed(&usual)).await?;
+    // What a key may not do counts as well.
+    let curious = key(&service, hourly(1)?).await?;
+    let beyond = Request::get("/api/v1/keys").with("x-api-key", curious.expose());
+    service.ask(403, beyond.clone()).await?;
+    too_often(&service, &beyond).await?;
     service.stop().await;
     Ok(())
 }

@@ -10,6 +10,7 @@ BEGIN
     IF at < '0001-01-01 00:00:00+00' OR at >= '10000-01-01 00:00:00+00' THEN
         RETURN false;
     END IF;
+    %check%
     LOCK TABLE ONLY generation_history IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(%history% || suffix) IS NULL THEN
         RETURN false;
@@ -26,4 +27,4 @@ END
 $groovebase$;
 COMMENT ON FUNCTION %schema%.drop_generation_partition(timestamptz) IS
     'Drops the partition of generation_history for the UTC month of a time, with the identities '
-    'of its generations; true if there was one.';
+    'of its generations; true if there was one.%refusal%';
