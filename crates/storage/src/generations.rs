@@ -12,8 +12,8 @@ use domain::{
     HistoryPage, Limit, NewGeneration, Page, RepositoryError, TimeRange,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, IdenStatic,
+    QueryFilter, QueryOrder, QueryTrait, Select, SelectA, SelectB,
     sea_query::{Expr, Order, Query, SubQueryStatement},
 };
 
@@ -33,6 +33,9 @@ pub(crate) use self::{group_commit::GroupCommit, partitions::Partitions};
 
 /// Identities of one statement; SQLite binds at most 32,766 values.
 const IDS_PER_STATEMENT: usize = 2_000;
+
+/// The limits of pages that are read are multiples of it.
+const LIMITS_APART: u64 = 10;
 
 /// [`Generations`] through SeaORM.
 #[derive(Debug, Clone)]
@@ -117,11 +120,15 @@ impl SeaGenerations {
         if let Some(cursor) = after {
             query = query.filter(position().lt(self.position_of(cursor)));
         }
-        // What was recorded for an artist who was removed since is nobody's.
-        let Some(total) = total_of_artist(&self.0, artist).await? else {
-            return Ok(HistoryPage { total: 0, page: Page { items: Vec::new(), next: None } });
-        };
-        Ok(HistoryPage { total, page: self.read_page(query, Order::Desc, limit).await? })
+        let (total, page) = tokio::try_join!(
+            total_of_artist(&self.0, artist),
+            self.read_page(query, Order::Desc, limit)
+        )?;
+        Ok(match total {
+            Some(total) => HistoryPage { total, page },
+            // What was recorded for an artist who was removed since is nobody's.
+            None => HistoryPage { total: 0, page: Page { items: Vec::new(), next: None } },
+        })
     }
 
     /// The beginning of what a query finds, in the order of time.
@@ -131,17 +138,26 @@ impl SeaGenerations {
         order: Order,
         limit: Limit<MAX>,
     ) -> Result<Page<Generation, HistoryCursor>, Failure> {
-        let rows = query
+        let database = self.0.database();
+        let mut statement = query
             .find_also_related(artist::Entity)
             .order_by(Column::CreatedAt, order.clone())
             .order_by(Column::Id, order)
-            .limit(u64::from(limit.get()) + 1)
-            .all(self.0.database())
-            .await?;
-        let items = rows
-            .into_iter()
-            .map(|(row, artist)| generation::generation(row, artist))
-            .collect::<Result<_, _>>()?;
+            .build(database.get_database_backend());
+        // PostgreSQL keeps a plan that costs no more than one for this limit would, and expects that of a limit it cannot
+        // know to end a walk along the index early. Few different ones leave few statements to keep.
+        let rows = u64::from(limit.get()).next_multiple_of(LIMITS_APART) + 1;
+        statement.sql.extend([" LIMIT (SELECT ", &rows.to_string(), ")"]);
+        let items = database
+            .query_all_raw(statement)
+            .await?
+            .iter()
+            .map(|row| {
+                let generation = generation::Model::from_query_result(row, SelectA.as_str())?;
+                let artist = artist::Model::from_query_result_optional(row, SelectB.as_str())?;
+                generation::generation(generation, artist)
+            })
+            .collect::<Result<_, Failure>>()?;
         Ok(Page::begun_by(items, limit, |last: &Generation| HistoryCursor {
             created_at: last.created_at,
             id: last.id,

@@ -145,7 +145,8 @@ async fn rebuild_ever(store: &Store) -> Result<(), Failure> {
     let transaction = store.begin_summing_up().await?;
     begin_anew(store, &transaction).await?;
     let sql = format!("SELECT artist_id, {CELL} FROM generation_artist_rollups WHERE width = 4");
-    let statement = Statement::from_string(ConnectionTrait::get_database_backend(&transaction), sql);
+    let statement =
+        Statement::from_string(ConnectionTrait::get_database_backend(&transaction), sql);
     let ever = ever(&transaction, statement).await?;
     transaction.execute_unprepared("DELETE FROM generation_artist_rollups WHERE width = 5").await?;
     keys::put(&transaction, store.backend(), ever).await?;
