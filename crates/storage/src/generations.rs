@@ -4,22 +4,23 @@ mod group_commit;
 mod partitions;
 mod recording;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use async_trait::async_trait;
 use domain::{
-    ArtistId, Author, Generation, GenerationId, Generations, HistoryCursor, HistoryFilter,
-    HistoryPage, Limit, NewGeneration, Page, RepositoryError, TimeRange,
+    ArtistId, ArtistName, Author, Generation, GenerationId, Generations, HistoryCursor,
+    HistoryFilter, HistoryPage, Limit, NewGeneration, Page, RepositoryError, TimeRange,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, IdenStatic,
-    QueryFilter, QueryOrder, QueryTrait, Select, SelectA, SelectB,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, Order, Query, SubQueryStatement},
 };
 
 use crate::{
     entity::{
-        StoredTime, artist,
+        StoredTime,
+        artist::{self, artist_name},
         generation::{self, Column, Entity},
     },
     error::Failure,
@@ -36,6 +37,9 @@ const IDS_PER_STATEMENT: usize = 2_000;
 
 /// The limits of pages that are read are multiples of it.
 const LIMITS_APART: u64 = 10;
+
+/// The column with the name of a generation's artist.
+const ARTIST_NAME: &str = "artist_name";
 
 /// [`Generations`] through SeaORM.
 #[derive(Debug, Clone)]
@@ -139,8 +143,7 @@ impl SeaGenerations {
         limit: Limit<MAX>,
     ) -> Result<Page<Generation, HistoryCursor>, Failure> {
         let database = self.0.database();
-        let mut statement = query
-            .find_also_related(artist::Entity)
+        let mut statement = with_artist(query)
             .order_by(Column::CreatedAt, order.clone())
             .order_by(Column::Id, order)
             .build(database.get_database_backend());
@@ -148,15 +151,12 @@ impl SeaGenerations {
         // know to end a walk along the index early. Few different ones leave few statements to keep.
         let rows = u64::from(limit.get()).next_multiple_of(LIMITS_APART) + 1;
         statement.sql.extend([" LIMIT (SELECT ", &rows.to_string(), ")"]);
+        let mut names = Names::default();
         let items = database
             .query_all_raw(statement)
             .await?
             .iter()
-            .map(|row| {
-                let generation = generation::Model::from_query_result(row, SelectA.as_str())?;
-                let artist = artist::Model::from_query_result_optional(row, SelectB.as_str())?;
-                generation::generation(generation, artist)
-            })
+            .map(|row| names.read(row).map(|recorded| recorded.generation))
             .collect::<Result<_, Failure>>()?;
         Ok(Page::begun_by(items, limit, |last: &Generation| HistoryCursor {
             created_at: last.created_at,
@@ -194,13 +194,43 @@ struct Recorded {
     is_nobodys: bool,
 }
 
+/// The name of the artist beside each generation.
+fn with_artist(query: Select<Entity>) -> Select<Entity> {
+    query.left_join(artist::Entity).column_as(artist::Column::Name, ARTIST_NAME)
+}
+
+/// Names that were read; most rows of an answer have the same few, and checking one takes longer than reading the row.
+#[derive(Default)]
+struct Names(HashMap<String, ArtistName>);
+
+impl Names {
+    /// Reads a row that was asked for [`with_artist`].
+    fn read(&mut self, row: &QueryResult) -> Result<Recorded, Failure> {
+        let name: Option<String> = row.try_get("", ARTIST_NAME)?;
+        let model = generation::Model::from_query_result(row, "")?;
+        let is_nobodys = model.artist_id.is_none();
+        let artist = name.map(|name| self.checked(name)).transpose()?;
+        Ok(Recorded { generation: generation::generation(model, artist)?, is_nobodys })
+    }
+
+    fn checked(&mut self, name: String) -> Result<ArtistName, Failure> {
+        Ok(match self.0.entry(name) {
+            hash_map::Entry::Occupied(known) => known.get().clone(),
+            hash_map::Entry::Vacant(place) => {
+                let checked = artist_name(place.key())?;
+                place.insert(checked).clone()
+            }
+        })
+    }
+}
+
 /// The generations that are recorded under some identities.
 async fn read(
     store: &Store,
     database: &impl ConnectionTrait,
     ids: &[GenerationId],
 ) -> Result<HashMap<GenerationId, Recorded>, Failure> {
-    let mut found = HashMap::with_capacity(ids.len());
+    let (mut found, mut names) = (HashMap::with_capacity(ids.len()), Names::default());
     for some in ids.chunks(IDS_PER_STATEMENT) {
         let uuids = padded(some).map(|id| id.as_uuid());
         let query = match store.backend() {
@@ -210,11 +240,10 @@ async fn read(
             }
             Backend::Sqlite => Entity::find().filter(Column::Id.is_in(uuids)),
         };
-        for (row, artist) in query.find_also_related(artist::Entity).all(database).await? {
-            let id = GenerationId::from_uuid(row.id);
-            let is_nobodys = row.artist_id.is_none();
-            let generation = generation::generation(row, artist)?;
-            found.insert(id, Recorded { generation, is_nobodys });
+        let statement = with_artist(query).build(database.get_database_backend());
+        for row in database.query_all_raw(statement).await? {
+            let recorded = names.read(&row)?;
+            found.insert(recorded.generation.id, recorded);
         }
     }
     Ok(found)

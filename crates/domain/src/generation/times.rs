@@ -1,5 +1,7 @@
 //! How long generations took, for percentiles.
 
+use std::sync::OnceLock;
+
 /// Classes for each doubling of the time.
 const CLASSES: u32 = 32;
 /// The number of bits that tell classes apart.
@@ -17,29 +19,46 @@ pub struct Times {
     /// Times, or numbers of classes, in ascending order, and how often each occurred.
     counts: Vec<(u32, u64)>,
     is_exact: bool,
+    usual: Usual,
 }
+
+/// What [`Times::usual_percentiles`] found, as long as nothing is added. It follows from the rest, so all are equal.
+#[derive(Debug, Clone, Default)]
+struct Usual(OnceLock<[Option<u32>; 3]>);
+
+impl PartialEq for Usual {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Usual {}
 
 impl Times {
     /// How far a percentile by class may be from the exact one, relative to it.
     pub const RELATIVE_ERROR: f64 = 1.0 / (2 * CLASSES) as f64;
 
+    const fn new(counts: Vec<(u32, u64)>, is_exact: bool) -> Self {
+        Self { counts, is_exact, usual: Usual(OnceLock::new()) }
+    }
+
     /// One time, by class.
     #[must_use]
     pub fn of(time_ms: u32) -> Self {
-        Self { counts: vec![(class(time_ms), 1)], is_exact: false }
+        Self::new(vec![(class(time_ms), 1)], false)
     }
 
     /// Exact times, each with how often it occurred, in any order.
     #[must_use]
     pub fn exact(times: impl IntoIterator<Item = (u32, u64)>) -> Self {
-        Self { counts: summed(times), is_exact: true }
+        Self::new(summed(times), true)
     }
 
     /// Times by class, from how often each occurred, in any order.
     #[must_use]
     pub fn by_class(times: impl IntoIterator<Item = (u32, u64)>) -> Self {
         let classes = times.into_iter().map(|(time_ms, count)| (class(time_ms), count));
-        Self { counts: summed(classes), is_exact: false }
+        Self::new(summed(classes), false)
     }
 
     /// Whether percentiles are exact.
@@ -62,6 +81,7 @@ impl Times {
             (false, true) => return self.add(&Self::by_class(other.counts.iter().copied())),
             (true, true) | (false, false) => {}
         }
+        self.usual = Usual::default();
         match *other.counts {
             // Most often one more time comes to many.
             [(place, count)] => match self.counts.binary_search_by_key(&place, |&(place, _)| place)
@@ -90,7 +110,7 @@ impl Times {
             _ if parts.iter().all(|part| part.is_exact) => {
                 Self::exact(parts.iter().flat_map(|part| part.counts.iter().copied()))
             }
-            _ => Self { counts: summed_by_class(&parts), is_exact: false },
+            _ => Self::new(summed_by_class(&parts), false),
         }
     }
 
@@ -119,6 +139,12 @@ impl Times {
             }
             reached.map(|place| if self.is_exact { place } else { middle(place) })
         })
+    }
+
+    /// The 50th, the 95th and the 99th [percentile](Self::percentile), which are looked for once.
+    #[must_use]
+    pub fn usual_percentiles(&self) -> [Option<u32>; 3] {
+        *self.usual.0.get_or_init(|| self.percentiles([0.5, 0.95, 0.99]))
     }
 
     /// How many bytes of memory the counts take.
@@ -164,7 +190,7 @@ impl Times {
             }
             counts.push((u32::try_from(class).map_err(|_| InvalidTimes)?, count));
         }
-        Ok(Self { counts, is_exact: false })
+        Ok(Self::new(counts, false))
     }
 
     /// How many times there are.
@@ -177,7 +203,7 @@ impl Times {
 /// None at all, which is exact.
 impl Default for Times {
     fn default() -> Self {
-        Self { counts: Vec::new(), is_exact: true }
+        Self::new(Vec::new(), true)
     }
 }
 
@@ -231,16 +257,29 @@ fn summed(counts: impl IntoIterator<Item = (u32, u64)>) -> Vec<(u32, u64)> {
 
 fn summed_by_class(parts: &[&Times]) -> Vec<(u32, u64)> {
     let mut counts = [0_u64; class(u32::MAX) as usize + 1];
+    // Times are far from everywhere.
+    let (mut first, mut last) = (u32::MAX, 0);
     for part in parts {
+        let class_of = |place| if part.is_exact { class(place) } else { place };
         for &(place, count) in &part.counts {
-            let class = if part.is_exact { class(place) } else { place };
             // Every class has a place.
-            if let Some(sum) = counts.get_mut(class as usize) {
+            if let Some(sum) = counts.get_mut(class_of(place) as usize) {
                 *sum += count;
             }
         }
+        if let [(lowest, _), ..] = part.counts[..] {
+            first = first.min(class_of(lowest));
+        }
+        if let [.., (highest, _)] = part.counts[..] {
+            last = last.max(class_of(highest));
+        }
     }
-    (0..).zip(counts).filter(|&(_, count)| count != 0).collect()
+    let counts = counts.get(first as usize..=last as usize).unwrap_or_default();
+    (first..)
+        .zip(counts)
+        .filter(|&(_, count)| *count != 0)
+        .map(|(class, &count)| (class, count))
+        .collect()
 }
 
 fn merged(mut left: &[(u32, u64)], mut right: &[(u32, u64)]) -> Vec<(u32, u64)> {
@@ -370,8 +409,11 @@ mod tests {
             right in prop::collection::vec((0..5_000_u32, 0..9_u64), 0..60),
         ) {
             let mut sum = Times::by_class(left.clone());
+            // What was found before says nothing any more.
+            sum.usual_percentiles();
             sum.add(&Times::by_class(right.clone()));
             let together = Times::by_class(left.into_iter().chain(right));
+            prop_assert_eq!(sum.usual_percentiles(), together.usual_percentiles());
             prop_assert_eq!(sum.counts, together.counts);
         }
 

@@ -3,18 +3,15 @@
 #[cfg(feature = "sqlite")]
 use domain::{ArtistId, NewGeneration, Timestamp};
 use domain::{
-    Cost, Generation, GenerationDetails, GenerationId, GenerationStatus, GenerationStep,
-    JsonObject, Label, Provider, Text, Tokens,
+    ArtistName, Cost, Generation, GenerationDetails, GenerationId, GenerationStatus,
+    GenerationStep, JsonObject, Label, Provider, Text, Tokens,
 };
 #[cfg(feature = "sqlite")]
 use sea_orm::Value;
 use sea_orm::entity::prelude::*;
 use serde_json::json;
 
-use super::{
-    StoredTime,
-    artist::{self, artist_name},
-};
+use super::{StoredTime, artist};
 use crate::error::Failure;
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
@@ -129,7 +126,7 @@ pub(crate) fn values(
 }
 
 /// The generation that lies in a row; `artist` is who the row refers to.
-pub(crate) fn generation(row: Model, artist: Option<artist::Model>) -> Result<Generation, Failure> {
+pub(crate) fn generation(row: Model, artist: Option<ArtistName>) -> Result<Generation, Failure> {
     let Model {
         id,
         artist_id: _,
@@ -155,7 +152,7 @@ pub(crate) fn generation(row: Model, artist: Option<artist::Model>) -> Result<Ge
     let files: Vec<String> = serde_json::from_value(output_files).map_err(Failure::corrupt)?;
     Ok(Generation {
         id: GenerationId::from_uuid(id),
-        artist: artist.map(|artist| artist_name(&artist.name)).transpose()?,
+        artist,
         created_at: created_at.timestamp()?,
         details: GenerationDetails {
             provider: Provider::try_from(provider_used.as_str()).map_err(Failure::corrupt)?,

@@ -55,7 +55,7 @@ pub(super) struct FiguresView {
 
 impl From<&Sums> for FiguresView {
     fn from(sums: &Sums) -> Self {
-        let [p50, p95, p99] = sums.times.percentiles([0.5, 0.95, 0.99]);
+        let [p50, p95, p99] = sums.times.usual_percentiles();
         Self {
             total_generations: sums.generations,
             completed: sums.completed(),
