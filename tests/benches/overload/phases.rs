@@ -31,7 +31,7 @@ const OVERLOAD: f64 = 4.0;
 /// How much longer answers may take under overload than without it, and after it than before.
 const SLOWER: f64 = 3.0;
 const SLOWER_AFTER: f64 = 1.5;
-/// How much more memory may be taken than at capacity.
+/// How much more memory may be taken than before.
 const LARGER: f64 = 1.25;
 
 /// Measures, and says how writes ended.
@@ -46,7 +46,6 @@ pub(crate) fn measure(
     let mut writes = closed(WARMING, mix)?.noted;
     let report = closed(MEASURING, mix)?;
     let capacity = report.all().accepted.count() as f64 / MEASURING.as_secs_f64();
-    let at_capacity = service.resident()?;
     say(&format!("capacity: {capacity:.0} accepted a second from {CLOSED} connections"));
     tell("at capacity", &report);
     writes.extend(report.noted);
@@ -57,6 +56,8 @@ pub(crate) fn measure(
     };
     let before = at(UNLOADED, MEASURING, mix)?;
     tell("unloaded", &before);
+    // With as many connections as under overload, each of which takes buffers.
+    let resident_before = service.resident()?;
 
     let computed = service.computed()?;
     let (report, most) = watched(service, || at(OVERLOAD, overload, mix))?;
@@ -75,8 +76,8 @@ pub(crate) fn measure(
     let resident_after = service.resident()?;
     tell("after", &after);
     say(&format!(
-        "resident: {:.1} MB at capacity, {:.1} MB at most under overload, {:.1} MB after",
-        megabytes(at_capacity),
+        "resident: {:.1} MB before, {:.1} MB at most under overload, {:.1} MB after",
+        megabytes(resident_before),
         megabytes(most),
         megabytes(resident_after)
     ));
@@ -84,7 +85,7 @@ pub(crate) fn measure(
     let p99 = |report: &Report| millis(&report.all().accepted, 0.99);
     verdict("p99 of accepted under overload to unloaded", p99(&report) / p99(&before), SLOWER, "×");
     verdict("p99 after to before", p99(&after) / p99(&before), SLOWER_AFTER, "×");
-    verdict("memory under overload", most as f64 / at_capacity as f64, LARGER, "×");
+    verdict("memory under overload", most as f64 / resident_before as f64, LARGER, "×");
     let reports = [before, report, after];
     let faults: u64 = reports.iter().map(faults).sum();
     verdict("answers of 5xx but 503, and requests without an answer", faults as f64, 0.0, "");
