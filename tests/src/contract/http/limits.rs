@@ -105,6 +105,7 @@ pub async fn a_key_has_limits_of_its_own(service: &Service) -> anyhow::Result<()
     let once = key(service, hourly(1)?).await?;
     let often = key(service, hourly(1_000)?).await?;
     let usual = key(service, KeyLimits::default()).await?;
+    let curious = key(service, hourly(1)?).await?;
     let service = with_access(service, per_hour(2)).await?;
 
     service.ask(200, keyed(&once)).await?;
@@ -116,7 +117,6 @@ pub async fn a_key_has_limits_of_its_own(service: &Service) -> anyhow::Result<()
     service.ask(200, keyed(&usual)).await?;
     too_often(&service, &keyed(&usual)).await?;
     // What a key may not do counts as well.
-    let curious = key(&service, hourly(1)?).await?;
     let beyond = Request::get("/api/v1/keys").with("x-api-key", curious.expose());
     service.ask(403, beyond.clone()).await?;
     too_often(&service, &beyond).await?;
