@@ -46,12 +46,7 @@ impl Artists for SeaArtists {
         if let Some(artist) = self.find(artist.key()).await? {
             return Ok(FoundArtist { artist, created: false });
         }
-        let (this, artist, author) = (self.clone(), artist.clone(), author.clone());
-        let work = async move {
-            let create = || this.create(&artist, &author);
-            this.0.retry(Operation::Create, Table::Artists, create).await
-        };
-        self.0.write(work).await
+        self.0.retry(Operation::Create, Table::Artists, || self.create(artist, author)).await
     }
 
     async fn page(
@@ -68,12 +63,32 @@ impl Artists for SeaArtists {
         status: ResearchStatus,
         author: &Author,
     ) -> Result<Option<Artist>, RepositoryError> {
-        let (this, artist, author) = (self.clone(), artist.clone(), author.clone());
-        let work = async move {
-            let update = || this.update(&artist, status, &author);
-            this.0.retry(Operation::Update, Table::Artists, update).await
-        };
-        self.0.write(work).await
+        self.0
+            .retry(Operation::Update, Table::Artists, || async {
+                let _writer = self.0.writer().await?;
+                let transaction = self.0.begin_versioned().await?;
+                let Some(before) = row(&*transaction, artist).await? else { return Ok(None) };
+                Entity::update_many()
+                    .col_expr(Column::ResearchStatus, Expr::value(status.as_str()))
+                    .col_expr(
+                        Column::LastUpdated,
+                        Expr::value(StoredTime::new(self.0.backend(), self.0.now())),
+                    )
+                    .filter(Column::NameKey.eq(artist.as_str()))
+                    .exec(&*transaction)
+                    .await?;
+                let updated = row(&*transaction, artist).await?.ok_or(RepositoryError::Conflict)?;
+                let entry = AuditEntry {
+                    action: AuditAction::ArtistStatusChanged,
+                    subject: AuditSubject::artist(artist),
+                    before: Some(stored_version(before.version)?),
+                    after: Some(stored_version(updated.version)?),
+                };
+                audit(&self.0, &*transaction, author, entry).await?;
+                transaction.commit().await?;
+                Artist::try_from(updated).map(Some)
+            })
+            .await
     }
 
     async fn remove(
@@ -81,12 +96,8 @@ impl Artists for SeaArtists {
         artist: &ArtistKey,
         author: &Author,
     ) -> Result<Option<Version>, RepositoryError> {
-        let (this, artist, author) = (self.clone(), artist.clone(), author.clone());
-        let work = async move {
-            // Not repeated: a second attempt could not tell whether the first one removed it.
-            this.0.once(Operation::Remove, Table::Artists, this.delete(&artist, &author)).await
-        };
-        self.0.write(work).await
+        // Not repeated: a second attempt could not tell whether the first one removed it.
+        self.0.once(Operation::Remove, Table::Artists, self.delete(artist, author)).await
     }
 
     async fn suggest(
@@ -120,36 +131,6 @@ impl SeaArtists {
         }
         transaction.commit().await?;
         Ok(FoundArtist { artist: found.try_into()?, created: inserted != 0 })
-    }
-
-    async fn update(
-        &self,
-        artist: &ArtistKey,
-        status: ResearchStatus,
-        author: &Author,
-    ) -> Result<Option<Artist>, Failure> {
-        let _writer = self.0.writer().await?;
-        let transaction = self.0.begin_versioned().await?;
-        let Some(before) = row(&*transaction, artist).await? else { return Ok(None) };
-        Entity::update_many()
-            .col_expr(Column::ResearchStatus, Expr::value(status.as_str()))
-            .col_expr(
-                Column::LastUpdated,
-                Expr::value(StoredTime::new(self.0.backend(), self.0.now())),
-            )
-            .filter(Column::NameKey.eq(artist.as_str()))
-            .exec(&*transaction)
-            .await?;
-        let updated = row(&*transaction, artist).await?.ok_or(RepositoryError::Conflict)?;
-        let entry = AuditEntry {
-            action: AuditAction::ArtistStatusChanged,
-            subject: AuditSubject::artist(artist),
-            before: Some(stored_version(before.version)?),
-            after: Some(stored_version(updated.version)?),
-        };
-        audit(&self.0, &*transaction, author, entry).await?;
-        transaction.commit().await?;
-        Artist::try_from(updated).map(Some)
     }
 
     async fn delete(

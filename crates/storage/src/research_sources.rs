@@ -48,10 +48,9 @@ impl ResearchSources for SeaResearchSources {
             return Ok(stored);
         }
 
-        let (store, author) = (self.0.clone(), author.clone());
-        let insertion = async move {
-            let _writer = store.writer().await?;
-            let transaction = store.begin().await?;
+        let insertion = async {
+            let _writer = self.0.writer().await?;
+            let transaction = self.0.begin().await?;
             let entries = u64::try_from(rows.len()).ok();
             Entity::insert_many(rows).exec_without_returning(&transaction).await?;
             let key: Option<String> = artist::Entity::find_by_id(owner.as_uuid())
@@ -68,16 +67,12 @@ impl ResearchSources for SeaResearchSources {
                 before: None,
                 after: None,
             };
-            audit(&store, &transaction, &author, entry).await?;
+            audit(&self.0, &transaction, author, entry).await?;
             transaction.commit().await?;
             Ok::<_, Failure>(())
         };
-        let store = self.0.clone();
-        let work = async move {
-            // Not repeated: a second attempt would add them again if the first one was committed.
-            store.once(Operation::Add, Table::ResearchSources, insertion).await
-        };
-        self.0.write(work).await?;
+        // Not repeated: a second attempt would add them again if the first one was committed.
+        self.0.once(Operation::Add, Table::ResearchSources, insertion).await?;
         Ok(stored)
     }
 

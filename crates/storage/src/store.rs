@@ -18,9 +18,8 @@ use sea_orm::{
 };
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, oneshot, watch},
+    sync::{Semaphore, watch},
 };
-use tracing::Instrument;
 
 pub(crate) use outage::Away;
 use outage::{Outage, Turn};
@@ -364,26 +363,6 @@ impl Store {
             Some(runtime) => drop(runtime.spawn(task)),
             None => drop(tokio::spawn(task)),
         }
-    }
-
-    /// Does what takes the right to write, where the store was opened.
-    ///
-    /// A thread that serves requests comes back to a task only when many others had their turn; whoever held the right to
-    /// write there would keep everybody else from it for that long, statement by statement. What is begun goes on when
-    /// nobody waits for it any more.
-    pub(crate) async fn write<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, RepositoryError>> + Send + 'static,
-    ) -> Result<T, RepositoryError> {
-        let (answer, answered) = oneshot::channel();
-        self.spawn(
-            async move {
-                // Whoever asked may be gone.
-                drop(answer.send(work.await));
-            }
-            .in_current_span(),
-        );
-        answered.await.unwrap_or_else(|lost| Err(Failure::unavailable(lost).into()))
     }
 
     pub(crate) fn partitions(&self) -> &Partitions {

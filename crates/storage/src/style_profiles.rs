@@ -50,18 +50,20 @@ impl StyleProfiles for SeaStyleProfiles {
         expected: Expected,
         author: &Author,
     ) -> Result<SavedProfile, RepositoryError> {
-        let (this, profile, author) = (self.clone(), profile.clone(), author.clone());
-        let work = async move {
-            let write = || this.write(&profile, expected, &author);
-            match expected {
-                Expected::Any => this.0.retry(Operation::Save, Table::StyleProfiles, write).await,
-                // Not repeated: a second attempt would not find what it expects if the first one was committed.
-                Expected::Present | Expected::Absent | Expected::At(_) => {
-                    this.0.once(Operation::Save, Table::StyleProfiles, write()).await
-                }
+        match expected {
+            Expected::Any => {
+                self.0
+                    .retry(Operation::Save, Table::StyleProfiles, || {
+                        self.write(profile, expected, author)
+                    })
+                    .await
             }
-        };
-        self.0.write(work).await
+            // Not repeated: a second attempt would not find what it expects if the first one was committed.
+            Expected::Present | Expected::Absent | Expected::At(_) => {
+                let work = self.write(profile, expected, author);
+                self.0.once(Operation::Save, Table::StyleProfiles, work).await
+            }
+        }
     }
 
     async fn remove(
@@ -71,12 +73,8 @@ impl StyleProfiles for SeaStyleProfiles {
         author: &Author,
     ) -> Result<Option<Version>, RepositoryError> {
         // Not repeated: a second attempt could not tell whether the first one removed it.
-        let (this, artist, author) = (self.clone(), artist.clone(), author.clone());
-        let work = async move {
-            let work = this.delete(&artist, expected, &author);
-            this.0.once(Operation::Remove, Table::StyleProfiles, work).await
-        };
-        self.0.write(work).await
+        let work = self.delete(artist, expected, author);
+        self.0.once(Operation::Remove, Table::StyleProfiles, work).await
     }
 }
 
