@@ -33,7 +33,7 @@ impl Extent {
 
     /// Enough to see that everything works.
     pub(crate) fn quick(from: Option<PathBuf>) -> Self {
-        let pace = Pace { turns: 3, time: Duration::from_millis(500), connections: CONNECTIONS };
+        let pace = Pace { turns: 3, time: Duration::from_millis(300), connections: CONNECTIONS };
         Self { from, artists: 1_000, many: 3_000, generations: 2_000, long_turns: 1, pace }
     }
 }
