@@ -153,7 +153,7 @@ How far the service is from what this machine can do, measured in one run.
 
 ```sh
 cargo xtask bench --report docs/benchmarks.md    # everything, and this page again
-cargo xtask bench --quick                        # about a minute, rough figures
+cargo xtask bench --quick                        # a few minutes at most, rough figures
 cargo xtask bench --only profile-hit             # one row; `--help` lists them
 ```
 
