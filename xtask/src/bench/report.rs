@@ -79,15 +79,16 @@ impl Report {
         } else {
             ""
         };
-        let remarks: String = remarks.iter().map(|remark| format!("- {remark}\n")).collect();
-        let mut table = String::new();
+        let remarks = remarks.iter().map(|it| format!("- {it}\n")).collect::<Vec<_>>().concat();
+        let mut table = Vec::new();
         for (number, cells) in self.cells().iter().enumerate() {
-            table.push_str(&format!("| {} |\n", cells.join(" | ")));
+            table.push(format!("| {} |\n", cells.join(" | ")));
             if number == 0 {
-                table.push_str(&format!("|{}\n", " --- |".repeat(COLUMNS.len())));
+                table.push(format!("|{}\n", " --- |".repeat(COLUMNS.len())));
             }
         }
-        let failed: String = self.failed().map(|line| format!("\n{line}\n")).collect();
+        let table = table.concat();
+        let failed = self.failed().map(|line| format!("\n{line}\n")).collect::<Vec<_>>().concat();
         format!(
             "# Benchmarks\n\n<!-- Written by `cargo xtask bench`. -->\n\n{INTRODUCTION}\n## The last run\n\n\
              {extent}\n- {at}, revision {revision}\n- {processor}, {cores} cores, {memory_megabytes} MB of memory, {system}\n\

@@ -37,7 +37,7 @@ pub(crate) fn gets(
     time: Duration,
 ) -> anyhow::Result<Figures> {
     ensure!(!keys.is_empty(), "there is no key to get");
-    let keys = Rc::new(keys);
+    let keys: Rc<[String]> = keys.into();
     on_this_thread(async {
         let mut open = Vec::new();
         for _ in 0..connections {
@@ -81,7 +81,7 @@ fn on_this_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
 /// How many milliseconds each GET took, until the end.
 async fn get_all(
     mut connection: Connection,
-    keys: Rc<Vec<String>>,
+    keys: Rc<[String]>,
     first: usize,
     end: Instant,
 ) -> anyhow::Result<Vec<f64>> {
@@ -131,10 +131,8 @@ impl Connection {
 }
 
 fn encoded(words: &[&str]) -> Vec<u8> {
-    let mut command = format!("*{}\r\n", words.len());
-    for word in words {
-        command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-    }
+    let words: Vec<_> = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    let command = format!("*{}\r\n{}", words.len(), words.concat());
     command.into_bytes()
 }
 

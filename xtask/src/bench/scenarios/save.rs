@@ -100,7 +100,7 @@ fn upsert(profile: &Value) -> String {
     let mut statement = format!("\\set artist random(1, {PROFILES})\n");
     let text = quoted("text_description").replace(['\n', '\\'], " ");
     // Nobody reads a failure to write into a string, since there is none.
-    let _ = write!(
+    let _ = writeln!(
         statement,
         "WITH artist AS (INSERT INTO bench_artists VALUES (gen_random_uuid(), 'artist ' || CAST(:artist AS text), now()) \
          ON CONFLICT (name_key) DO UPDATE SET last_updated = now() RETURNING id) \
@@ -108,7 +108,7 @@ fn upsert(profile: &Value) -> String {
          'tempo_avg', 100.5, 'swing_percent', 57.5, 'ghost_note_prob', 0.3, 'syncopation_level', 0.4, \
          'velocity_mean', 88.5, 'velocity_std', 12.25), now() FROM artist \
          ON CONFLICT (artist_id) DO UPDATE SET text_description = EXCLUDED.text_description, \
-         quantitative_params = EXCLUDED.quantitative_params, updated_at = EXCLUDED.updated_at;\n"
+         quantitative_params = EXCLUDED.quantitative_params, updated_at = EXCLUDED.updated_at;"
     );
     statement
 }
