@@ -41,6 +41,8 @@ const EDGES: [(&str, &[&str]); 7] = [
 const LAYERS: [(&str, &[&str]); 7] = [
     ("sea-orm", &["groovebase-storage", "groovebase-tests"]),
     ("sea-orm-migration", &["groovebase-migration"]),
+    // An example of `xtask` has it as well, the limit of `cargo xtask bench`: a dependency of tests and examples alone,
+    // which are not looked at.
     ("actix-web", &["groovebase-api", "groovebase-tests"]),
     ("utoipa", &["groovebase-api"]),
     ("moka", &["groovebase-cache"]),

@@ -1,5 +1,6 @@
 //! Developer tasks of Groovebase, run as `cargo xtask <task>`.
 
+mod bench;
 mod check;
 mod codegen;
 mod conformance;
@@ -27,6 +28,7 @@ enum Task {
     Check(check::Task),
     Codegen(codegen::Task),
     Conformance(conformance::Task),
+    Bench(bench::Task),
     GenerateHistory(generate_history::Task),
 }
 
@@ -39,6 +41,7 @@ impl Task {
             Self::Check(task) => task.run(),
             Self::Codegen(task) => task.run(),
             Self::Conformance(task) => task.run(),
+            Self::Bench(task) => task.run(),
             Self::GenerateHistory(task) => task.run(),
         }
     }

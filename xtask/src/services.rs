@@ -84,15 +84,20 @@ pub(crate) struct Addresses {
 impl Services {
     /// Provides PostgreSQL and Redis until the returned guard is dropped.
     pub(crate) fn scoped() -> anyhow::Result<Self> {
-        Self::start(false)
+        Self::start(false, Lifetime::Scoped)
     }
 
     /// Provides a Redis cluster as well.
     pub(crate) fn scoped_with_cluster() -> anyhow::Result<Self> {
-        Self::start(true)
+        Self::start(true, Lifetime::Scoped)
     }
 
-    fn start(with_cluster: bool) -> anyhow::Result<Self> {
+    /// Provides servers that cost what they cost users.
+    pub(crate) fn measured() -> anyhow::Result<Self> {
+        Self::start(false, Lifetime::Measured)
+    }
+
+    fn start(with_cluster: bool, lifetime: Lifetime) -> anyhow::Result<Self> {
         let keeper = env::current_exe().context("this program cannot find itself")?;
         let cache = Cache::locate()?;
         run::clear_abandoned(&cache);
@@ -100,7 +105,7 @@ impl Services {
         // At once, since each takes a second or more.
         let (postgres, redis, cluster) = thread::scope(|scope| {
             let cache = &cache;
-            let start = |service| scope.spawn(move || provide(service, Lifetime::Scoped, cache));
+            let start = |service| scope.spawn(move || provide(service, lifetime, cache));
             let cluster = with_cluster.then(|| start(Service::RedisCluster));
             let (postgres, redis) = (start(Service::Postgres), start(Service::Redis));
             let cluster = cluster.map(started).transpose()?;
@@ -194,6 +199,8 @@ impl fmt::Display for Service {
 enum Lifetime {
     /// As long as the process that asked for it. Its data need not survive a crash of the machine.
     Scoped,
+    /// The same, but its data is kept as that of users is, because what that costs is measured.
+    Measured,
     /// Until `cargo xtask services down`.
     Lasting,
 }

@@ -245,7 +245,7 @@ fn start(
         Service::Postgres => {
             let durability = match plan.lifetime {
                 Lifetime::Scoped => Durability::None,
-                Lifetime::Lasting => Durability::Full,
+                Lifetime::Measured | Lifetime::Lasting => Durability::Full,
             };
             let postgres =
                 Postgres::prepare(installation, &scratch, password, durability, cancellation)?;

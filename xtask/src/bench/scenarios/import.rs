@@ -1,0 +1,153 @@
+//! Importing artists as a user does, beside putting the same rows into the same tables and indexes.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::bench::{
+    figures::Figures,
+    pairs::{Pair, Pairs},
+    programs::output,
+    row::{Bound, Promise, Row, Unit},
+    servers::sql,
+    site::Site,
+};
+
+pub(super) const NAME_ON_SQLITE: &str = "import-sqlite";
+pub(super) const NAME_OF_MANY_ON_SQLITE: &str = "import-sqlite-many";
+pub(super) const NAME_ON_POSTGRES: &str = "import-postgres";
+pub(super) const NAME_OF_MANY_ON_POSTGRES: &str = "import-postgres-many";
+
+/// What an import fills, in the order in which rows refer to each other.
+const TABLES: [&str; 4] = ["artists", "style_profiles", "style_embeddings", "research_sources"];
+
+pub(super) fn on_sqlite(site: &mut Site) -> anyhow::Result<Row> {
+    sqlite(site, NAME_ON_SQLITE, site.extent.artists)
+}
+
+pub(super) fn many_on_sqlite(site: &mut Site) -> anyhow::Result<Row> {
+    sqlite(site, NAME_OF_MANY_ON_SQLITE, site.extent.many)
+}
+
+pub(super) fn on_postgres(site: &mut Site) -> anyhow::Result<Row> {
+    postgres(site, NAME_ON_POSTGRES, site.extent.artists)
+}
+
+pub(super) fn many_on_postgres(site: &mut Site) -> anyhow::Result<Row> {
+    postgres(site, NAME_OF_MANY_ON_POSTGRES, site.extent.many)
+}
+
+fn sqlite(site: &mut Site, name: &'static str, count: usize) -> anyhow::Result<Row> {
+    let (artists, full) = (site.artists(count)?, site.sqlite(count)?);
+    let pairs = Pairs::taken(site.extent.long_turns, || {
+        let subject = site.import(&site.empty_sqlite("imported")?, &artists)?;
+        let limit = inserted(&full, &site.empty_sqlite("inserted")?)?;
+        Ok(pair(count, subject, limit))
+    })?;
+    Ok(Row {
+        name,
+        what: format!("import, {count} artists, SQLite"),
+        subject: pairs.subject(),
+        against: "bare inserts of the same rows in one transaction".to_owned(),
+        limit: pairs.limit(),
+        promises: vec![Promise::new(
+            "rate",
+            pairs.ratio(|it| it.rate),
+            Bound::AtLeast(0.5),
+            Unit::OfLimit,
+        )],
+    })
+}
+
+fn postgres(site: &mut Site, name: &'static str, count: usize) -> anyhow::Result<Row> {
+    let (artists, full) = (site.artists(count)?, site.postgres(count)?);
+    let rows = TempDir::with_prefix("groovebase-rows-")?;
+    copy(&full, rows.path(), "", |table, file| {
+        format!("\\copy {table} TO '{file}' (FORMAT binary)")
+    })?;
+    let pairs = Pairs::taken(site.extent.long_turns, || {
+        let empty = site.empty_postgres("imported")?;
+        let subject = site.import(&empty, &artists)?;
+        site.servers()?.remove(&empty)?;
+        let empty = site.empty_postgres("copied")?;
+        // Without triggers and without looking whether references are good.
+        let began = Instant::now();
+        let bare = "SET session_replication_role = replica;\n";
+        copy(&empty, rows.path(), bare, |table, file| {
+            format!("\\copy {table} FROM '{file}' (FORMAT binary)")
+        })?;
+        // An import does this as well, since an index that was made for no rows finds next to nothing.
+        sql(&empty, "REINDEX TABLE style_embeddings")?;
+        let limit = began.elapsed();
+        site.servers()?.remove(&empty)?;
+        Ok(pair(count, subject, limit))
+    })?;
+    Ok(Row {
+        name,
+        what: format!("import, {count} artists, PostgreSQL"),
+        subject: pairs.subject(),
+        against: "raw COPY of the same rows, and the index of embeddings".to_owned(),
+        limit: pairs.limit(),
+        promises: vec![Promise::new(
+            "rate",
+            pairs.ratio(|it| it.rate),
+            Bound::AtLeast(0.6),
+            Unit::OfLimit,
+        )],
+    })
+}
+
+fn pair(count: usize, subject: Duration, limit: Duration) -> Pair {
+    #[expect(clippy::cast_precision_loss, reason = "nobody imports 2^53 artists")]
+    let rate = |took: Duration| Figures::of_rate(count as f64 / took.as_secs_f64());
+    Pair { subject: rate(subject), limit: rate(limit) }
+}
+
+/// Copies each table to a file or from one, on one connection.
+fn copy(
+    url: &str,
+    folder: &Path,
+    first: &str,
+    line: impl Fn(&str, &str) -> String,
+) -> anyhow::Result<()> {
+    let mut script = first.to_owned();
+    for table in TABLES {
+        let file = folder.join(table);
+        script
+            .push_str(&line(table, file.to_str().context("the temporary folder's name is UTF-8")?));
+        script.push('\n');
+    }
+    let file = folder.join("script.sql");
+    fs::write(&file, script)?;
+    let mut psql = Command::new("psql");
+    psql.args(["--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1", "--file"]);
+    output(psql.arg(file).arg(url)).map(drop)
+}
+
+/// How long it takes to put all rows of one database into another one, triggers taken away.
+fn inserted(from: &str, to: &str) -> anyhow::Result<Duration> {
+    let [from, to] = [from, to].map(|url| url.trim_start_matches("sqlite://"));
+    let triggers = sqlite3(
+        to,
+        "SELECT 'DROP TRIGGER \"' || name || '\";' FROM sqlite_master WHERE type = 'trigger';",
+    )?;
+    sqlite3(to, &triggers)?;
+    let inserts =
+        TABLES.map(|table| format!("INSERT INTO main.{table} SELECT * FROM given.{table};"));
+    let inserts = format!("ATTACH '{from}' AS given; BEGIN; {} COMMIT;", inserts.concat());
+    let began = Instant::now();
+    sqlite3(to, &inserts)?;
+    Ok(began.elapsed())
+}
+
+fn sqlite3(file: &str, statements: &str) -> anyhow::Result<String> {
+    let mut sqlite3 = Command::new("sqlite3");
+    output(sqlite3.args(["-batch", "-bail", file, statements]))
+        .context("SQLite's own program is needed")
+}
