@@ -410,7 +410,7 @@ mod tests {
         ) {
             let mut sum = Times::by_class(left.clone());
             // What was found before says nothing any more.
-            sum.usual_percentiles();
+            let _ = sum.usual_percentiles();
             sum.add(&Times::by_class(right.clone()));
             let together = Times::by_class(left.into_iter().chain(right));
             prop_assert_eq!(sum.usual_percentiles(), together.usual_percentiles());
