@@ -270,7 +270,10 @@ fn is_this_machine(host: &str) -> bool {
 
 #[cfg(feature = "sqlite")]
 async fn sqlite(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, ConnectError> {
-    use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+    use sea_orm::sqlx::{
+        Connection as _,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    };
 
     url.parse::<SqliteConnectOptions>()
         .map_err(|error| ConnectError::MalformedUrl(Arc::new(error)))?;
@@ -287,6 +290,11 @@ async fn sqlite(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, Co
             .pragma("cache_size", "-16384")
             .pragma("wal_autocheckpoint", "16384")
             .busy_timeout(wait)
+    });
+    // On a full disk SQLite rolls back by itself, and sqlx, told that there is nothing to roll back, takes the connection to
+    // be in a transaction for ever: the next one on it would be a savepoint, and keep the right to write when it fails.
+    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+        Box::pin(async move { Ok(!connection.is_in_transaction()) })
     });
     open(options).await
 }
