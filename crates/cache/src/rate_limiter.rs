@@ -133,12 +133,15 @@ impl RateLimiter {
     }
 
     /// Whether other instances are asked.
+    #[cfg(feature = "redis")]
     const fn is_shared(&self) -> bool {
-        #[cfg(feature = "redis")]
-        let is_shared = self.shared.is_some();
-        #[cfg(not(feature = "redis"))]
-        let is_shared = false;
-        is_shared
+        self.shared.is_some()
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_self, reason = "with Redis it depends")]
+    const fn is_shared(&self) -> bool {
+        false
     }
 
     /// What this limiter decided so far.
