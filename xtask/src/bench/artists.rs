@@ -83,6 +83,16 @@ impl Artists {
     }
 }
 
+/// Where the profile of an artist is.
+pub(crate) fn profile_path(name: &str) -> String {
+    format!("/api/v1/artists/{}/profile", in_path(name))
+}
+
+/// Where ten artists are who play like one.
+pub(crate) fn similar_path(name: &str) -> String {
+    format!("/api/v1/similar/{}?limit=10", in_path(name))
+}
+
 /// A name as part of a path.
 pub(crate) fn in_path(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::figures::Figures;
+use super::{figures::Figures, pairs::Pairs};
 
 /// One question, answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,6 +64,16 @@ impl Promise {
     /// A promise, and what was measured of it, if anything was.
     pub(crate) fn new(of: &'static str, measured: Option<f64>, bound: Bound, unit: Unit) -> Self {
         Self { of, measured: measured.unwrap_or(f64::NAN), bound, unit }
+    }
+
+    /// A promise about what the subject of pairs has of their limit.
+    pub(crate) fn of_limit(
+        of: &'static str,
+        pairs: &Pairs,
+        figure: fn(&Figures) -> Option<f64>,
+        bound: Bound,
+    ) -> Self {
+        Self::new(of, pairs.ratio(figure), bound, Unit::OfLimit)
     }
 
     /// Whether it was kept. What could not be measured was not.

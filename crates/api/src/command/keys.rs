@@ -180,25 +180,25 @@ async fn revoke(
     Ok(())
 }
 
+/// Revokes every key that opens anything, and adds each to those that are revoked.
+async fn revoke_good(store: &Store, revoked: &mut Vec<ApiKey>) -> Result<(), KeysError> {
+    let keys = store.api_keys();
+    for key in all_keys(store).await? {
+        if key.standing(store.now()) == KeyStanding::Good {
+            revoked.extend(keys.revoke(&key.public_id, &Author::at_the_command_line()).await?);
+        }
+    }
+    Ok(())
+}
+
 /// Revokes every key that opens anything, and tells which.
 async fn revoke_all(
     store: &Store,
     format: Format,
     output: &mut impl Write,
 ) -> Result<(), KeysError> {
-    let keys = store.api_keys();
     let mut revoked = Vec::new();
-    let mut rest = all_keys(store).await?.into_iter();
-    let ended = loop {
-        let Some(key) = rest.next() else { break Ok(()) };
-        if key.standing(store.now()) != KeyStanding::Good {
-            continue;
-        }
-        match keys.revoke(&key.public_id, &Author::at_the_command_line()).await {
-            Ok(key) => revoked.extend(key),
-            Err(error) => break Err(error.into()),
-        }
-    };
+    let ended = revoke_good(store, &mut revoked).await;
     // What was done is told however it ended.
     match format {
         Format::Text => {

@@ -6,7 +6,7 @@ use crate::bench::{
     limits::Pgbench,
     load::{Asked, Pace},
     pairs::{Pair, Pairs},
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     servers::sql,
     service::Service,
     site::Site,
@@ -42,11 +42,6 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         subject: pairs.subject(),
         against: "pgbench, the same page, one client".to_owned(),
         limit: pairs.limit(),
-        promises: vec![Promise::new(
-            "p50",
-            pairs.ratio(|it| it.p50_ms),
-            Bound::AtMost(2.0),
-            Unit::OfLimit,
-        )],
+        promises: vec![Promise::of_limit("p50", &pairs, |it| it.p50_ms, Bound::AtMost(2.0))],
     })
 }

@@ -14,7 +14,7 @@ use crate::bench::{
     figures::Figures,
     pairs::{Pair, Pairs},
     programs::output,
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     servers::sql,
     site::Site,
 };
@@ -56,12 +56,7 @@ fn sqlite(site: &mut Site, name: &'static str, count: usize) -> anyhow::Result<R
         subject: pairs.subject(),
         against: "bare inserts of the same rows in one transaction".to_owned(),
         limit: pairs.limit(),
-        promises: vec![Promise::new(
-            "rate",
-            pairs.ratio(|it| it.rate),
-            Bound::AtLeast(0.5),
-            Unit::OfLimit,
-        )],
+        promises: vec![Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.5))],
     })
 }
 
@@ -94,12 +89,7 @@ fn postgres(site: &mut Site, name: &'static str, count: usize) -> anyhow::Result
         subject: pairs.subject(),
         against: "raw COPY of the same rows, and the index of embeddings".to_owned(),
         limit: pairs.limit(),
-        promises: vec![Promise::new(
-            "rate",
-            pairs.ratio(|it| it.rate),
-            Bound::AtLeast(0.6),
-            Unit::OfLimit,
-        )],
+        promises: vec![Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.6))],
     })
 }
 

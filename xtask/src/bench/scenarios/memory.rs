@@ -1,7 +1,7 @@
 //! How much memory the service takes once everything that it keeps is there.
 
 use crate::bench::{
-    artists::in_path,
+    artists::{profile_path, similar_path},
     caller::get,
     figures::Figures,
     row::{Bound, Promise, Row, Unit},
@@ -20,10 +20,10 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let service = Service::start(&site.programs, &[("GROOVEBASE_DATABASE_URL", &url)])?;
     let artists = site.artists(count)?;
     let name = artists.some(1).next().unwrap_or_default();
-    service.until_indexed(&get(&format!("/api/v1/similar/{}?limit=10", in_path(name)), ""))?;
+    service.until_indexed(&get(&similar_path(name), ""))?;
     let mut caller = service.caller()?;
     for name in artists.some(PROFILES) {
-        caller.expect(200, &get(&format!("/api/v1/artists/{}/profile", in_path(name)), ""))?;
+        caller.expect(200, &get(&profile_path(name), ""))?;
     }
     let resident = service.resident_megabytes()?;
     Ok(Row {

@@ -1,7 +1,7 @@
 //! How much memory profiles take in Redis.
 
 use crate::bench::{
-    artists::in_path,
+    artists::profile_path,
     caller::get,
     figures::Figures,
     limits::redis,
@@ -28,7 +28,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let before = redis::used_megabytes(&server)?;
     let mut caller = service.caller()?;
     let filled = artists.names.iter().try_for_each(|name| {
-        let request = get(&format!("/api/v1/artists/{}/profile", in_path(name)), "");
+        let request = get(&profile_path(name), "");
         in_redis(&mut caller, &request).map(drop)
     });
     let after = redis::used_megabytes(&server);

@@ -6,7 +6,7 @@
 use anyhow::ensure;
 
 use crate::bench::{
-    artists::in_path,
+    artists::profile_path,
     caller::get,
     figures::Figures,
     load::{Asked, Pace},
@@ -30,7 +30,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         ("GROOVEBASE_CACHE_WARM_PROFILES", "0"),
     ];
     let service = Service::start(&site.programs, &settings)?;
-    let request = |name: &str| get(&format!("/api/v1/artists/{}/profile", in_path(name)), "");
+    let request = |name: &str| get(&profile_path(name), "");
     // So many that hardly two ask for one at the same time, who would share its answer.
     let requests = site.artists(count)?.names.iter().map(|name| request(name)).collect();
     let began = sql(&url, "SELECT clock_timestamp()")?;

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use domain::ArtistName;
 
 use crate::bench::{
-    artists::in_path,
+    artists::profile_path,
     caller::get,
     limits::Pgbench,
     load::{Asked, Pace},
@@ -33,7 +33,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let service = Service::start(&site.programs, &settings)?;
     let artists = site.artists(count)?;
     let name = artists.some(1).next().unwrap_or_default();
-    let request = get(&format!("/api/v1/artists/{}/profile", in_path(name)), "");
+    let request = get(&profile_path(name), "");
     let answer = service.caller()?.expect(200, &request)?;
     let tier = answer.header("x-cache");
     ensure!(tier == Some("database"), "the profile comes from {tier:?}");
@@ -52,7 +52,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         against: "pgbench, the same join, one client".to_owned(),
         limit: pairs.limit(),
         promises: vec![
-            Promise::new("p50", pairs.ratio(|it| it.p50_ms), Bound::AtMost(2.5), Unit::OfLimit),
+            Promise::of_limit("p50", &pairs, |it| it.p50_ms, Bound::AtMost(2.5)),
             Promise::new("p50", pairs.subject().p50_ms, Bound::AtMost(1.5), Unit::Milliseconds),
         ],
     })

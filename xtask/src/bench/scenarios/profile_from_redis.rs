@@ -4,12 +4,12 @@ use anyhow::ensure;
 use domain::ArtistName;
 
 use crate::bench::{
-    artists::in_path,
+    artists::profile_path,
     caller::{Caller, get},
     limits::{ConstantBody, redis},
     load::{Asked, Pace},
     pairs::{Pair, Pairs},
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     service::Service,
     site::Site,
 };
@@ -36,7 +36,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let service = Service::start(&site.programs, &settings)?;
     let (mut requests, mut keys) = (Vec::new(), Vec::new());
     for name in site.artists(count)?.some(PROFILES) {
-        requests.push(get(&format!("/api/v1/artists/{}/profile", in_path(name)), ""));
+        requests.push(get(&profile_path(name), ""));
         keys.push(format!("{prefix}:profile:{}", ArtistName::try_from(name)?.key()));
     }
     let row = measured(site, &service, requests, &server, &keys, pace);
@@ -80,12 +80,7 @@ fn measured(
         subject: pairs.subject(),
         against: "the lower of raw GETs and a constant body".to_owned(),
         limit: pairs.limit(),
-        promises: vec![Promise::new(
-            "rate",
-            pairs.ratio(|it| it.rate),
-            Bound::AtLeast(0.5),
-            Unit::OfLimit,
-        )],
+        promises: vec![Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.5))],
     })
 }
 

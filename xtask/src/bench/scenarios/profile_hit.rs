@@ -1,11 +1,11 @@
 //! A profile that is in memory.
 
 use crate::bench::{
-    artists::in_path,
+    artists::profile_path,
     caller::get,
     limits::ConstantBody,
     load::{Asked, in_turns},
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     service::Service,
     site::Site,
 };
@@ -19,7 +19,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let artists = site.artists(count)?;
     // One profile, so that the constant answer has its size.
     let name = artists.some(1).next().unwrap_or_default();
-    let request = get(&format!("/api/v1/artists/{}/profile", in_path(name)), "");
+    let request = get(&profile_path(name), "");
     let body = service.caller()?.expect(200, &request)?.body;
     let constant = ConstantBody::start(&site.programs, 200, &body)?;
 
@@ -35,8 +35,8 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         against: "constant body of that size".to_owned(),
         limit: pairs.limit(),
         promises: vec![
-            Promise::new("rate", pairs.ratio(|it| it.rate), Bound::AtLeast(0.8), Unit::OfLimit),
-            Promise::new("p99", pairs.ratio(|it| it.p99_ms), Bound::AtMost(2.0), Unit::OfLimit),
+            Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.8)),
+            Promise::of_limit("p99", &pairs, |it| it.p99_ms, Bound::AtMost(2.0)),
         ],
     })
 }

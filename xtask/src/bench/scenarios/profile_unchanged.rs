@@ -3,11 +3,11 @@
 use anyhow::Context as _;
 
 use crate::bench::{
-    artists::in_path,
+    artists::profile_path,
     caller::get,
     limits::ConstantBody,
     load::{Asked, in_turns},
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     service::Service,
     site::Site,
 };
@@ -20,7 +20,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let service = Service::start(&site.programs, &[("GROOVEBASE_DATABASE_URL", &url)])?;
     let artists = site.artists(count)?;
     let name = artists.some(1).next().unwrap_or_default();
-    let path = format!("/api/v1/artists/{}/profile", in_path(name));
+    let path = profile_path(name);
     let answer = service.caller()?.expect(200, &get(&path, ""))?;
     let etag = answer.header("etag").context("a profile without an ETag")?;
     let request = get(&path, &format!("if-none-match: {etag}\r\n"));
@@ -37,11 +37,6 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         subject: pairs.subject(),
         against: "constant 304".to_owned(),
         limit: pairs.limit(),
-        promises: vec![Promise::new(
-            "rate",
-            pairs.ratio(|it| it.rate),
-            Bound::AtLeast(0.9),
-            Unit::OfLimit,
-        )],
+        promises: vec![Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.9))],
     })
 }

@@ -7,12 +7,12 @@ use serde_json::Value;
 use xtask::load::Mix;
 
 use crate::bench::{
-    artists::in_path,
+    artists::profile_path,
     caller::send,
     limits::Pgbench,
     load::{Asked, Pace},
     pairs::{Pair, Pairs},
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     servers::sql,
     service::Service,
     site::Site,
@@ -50,7 +50,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let mut saved = 0_u64;
     let mut bodies = Vec::new();
     for (name, mut profile) in profiles {
-        let path = format!("/api/v1/artists/{}/profile", in_path(name));
+        let path = profile_path(name);
         let text = profile.remove("text_description");
         let text = text.as_ref().and_then(Value::as_str).context("a text")?.to_owned();
         let rest = Value::Object(profile).to_string();
@@ -81,12 +81,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         subject: pairs.subject(),
         against: format!("pgbench, a bare upsert of two tables, {WRITERS} clients"),
         limit: pairs.limit(),
-        promises: vec![Promise::new(
-            "rate",
-            pairs.ratio(|it| it.rate),
-            Bound::AtLeast(0.35),
-            Unit::OfLimit,
-        )],
+        promises: vec![Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.35))],
     })
 }
 

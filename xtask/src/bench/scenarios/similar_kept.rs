@@ -3,11 +3,11 @@
 use anyhow::ensure;
 
 use crate::bench::{
-    artists::in_path,
+    artists::similar_path,
     caller::get,
     limits::ConstantBody,
     load::{Asked, in_turns},
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     service::Service,
     site::Site,
 };
@@ -20,7 +20,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let service = Service::start(&site.programs, &[("GROOVEBASE_DATABASE_URL", &url)])?;
     let artists = site.artists(count)?;
     let name = artists.some(1).next().unwrap_or_default();
-    let request = get(&format!("/api/v1/similar/{}?limit=10", in_path(name)), "");
+    let request = get(&similar_path(name), "");
     let mut caller = service.caller()?;
     caller.expect(200, &request)?;
     let answer = caller.expect(200, &request)?;
@@ -40,8 +40,8 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         against: "constant body of that size".to_owned(),
         limit: pairs.limit(),
         promises: vec![
-            Promise::new("rate", pairs.ratio(|it| it.rate), Bound::AtLeast(0.8), Unit::OfLimit),
-            Promise::new("p99", pairs.ratio(|it| it.p99_ms), Bound::AtMost(2.0), Unit::OfLimit),
+            Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.8)),
+            Promise::of_limit("p99", &pairs, |it| it.p99_ms, Bound::AtMost(2.0)),
         ],
     })
 }

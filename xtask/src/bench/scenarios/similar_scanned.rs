@@ -3,14 +3,14 @@
 use anyhow::ensure;
 
 use crate::bench::{
-    artists::in_path,
+    artists::similar_path,
     caller::get,
     figures::Figures,
     limits::Memory,
     load::Asked,
     machine,
     pairs::{Pair, Pairs},
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     service::Service,
     site::Site,
 };
@@ -38,7 +38,7 @@ fn measured(site: &mut Site, name: &'static str, count: usize) -> anyhow::Result
         [("GROOVEBASE_DATABASE_URL", url.as_str()), ("GROOVEBASE_SIMILARITY_ANSWERS", "0")];
     let service = Service::start(&site.programs, &settings)?;
     let artists = site.artists(count)?;
-    let similar = |name: &str| get(&format!("/api/v1/similar/{}?limit=10", in_path(name)), "");
+    let similar = |name: &str| get(&similar_path(name), "");
     let requests: Vec<_> = artists.some(TARGETS).map(similar).collect();
     service.until_indexed(requests.first().map_or(&[][..], Vec::as_slice))?;
 
@@ -62,11 +62,6 @@ fn measured(site: &mut Site, name: &'static str, count: usize) -> anyhow::Result
         subject: pairs.subject(),
         against: "cores / time to read the codes once".to_owned(),
         limit: pairs.limit(),
-        promises: vec![Promise::new(
-            "rate",
-            pairs.ratio(|it| it.rate),
-            Bound::AtLeast(0.6),
-            Unit::OfLimit,
-        )],
+        promises: vec![Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.6))],
     })
 }

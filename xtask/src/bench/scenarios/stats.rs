@@ -37,12 +37,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         against: "constant body of that size".to_owned(),
         limit: pairs.limit(),
         promises: vec![
-            Promise::new(
-                "rate, unchanged",
-                pairs.ratio(|it| it.rate),
-                Bound::AtLeast(0.7),
-                Unit::OfLimit,
-            ),
+            Promise::of_limit("rate, unchanged", &pairs, |it| it.rate, Bound::AtLeast(0.7)),
             Promise::new("p50, changed", changed.p50_ms, Bound::AtMost(5.0), Unit::Milliseconds),
         ],
     })

@@ -1,10 +1,10 @@
 //! A profile that includes every write acknowledged before, by whichever instance.
 
 use crate::bench::{
-    artists::in_path,
+    artists::profile_path,
     caller::get,
     load::{Asked, in_turns},
-    row::{Bound, Promise, Row, Unit},
+    row::{Bound, Promise, Row},
     service::Service,
     site::Site,
 };
@@ -17,7 +17,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let service = Service::start(&site.programs, &[("GROOVEBASE_DATABASE_URL", &url)])?;
     let artists = site.artists(count)?;
     let name = artists.some(1).next().unwrap_or_default();
-    let path = format!("/api/v1/artists/{}/profile", in_path(name));
+    let path = profile_path(name);
     let strict = get(&path, "cache-control: no-cache\r\n");
 
     let pairs = in_turns(
@@ -31,11 +31,6 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         subject: pairs.subject(),
         against: "default read of the same service".to_owned(),
         limit: pairs.limit(),
-        promises: vec![Promise::new(
-            "rate",
-            pairs.ratio(|it| it.rate),
-            Bound::AtLeast(0.5),
-            Unit::OfLimit,
-        )],
+        promises: vec![Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.5))],
     })
 }
