@@ -9,6 +9,7 @@ pub mod clocks;
 pub mod commands;
 pub mod faults;
 pub mod generations;
+pub mod given_up;
 pub mod http;
 pub mod recall;
 pub mod research_sources;
@@ -66,6 +67,7 @@ macro_rules! contracts {
                 retired_generations_stay_in_every_sum, retiring_beside_recording_is_exact, nothing_is_missing_while_months_go,
                 an_artists_total_is_right_while_sums_are_made_anew, an_entry_that_was_removed_by_hand_is_noticed,
             }
+            given_up: { what_is_acknowledged_afterwards_is_kept, }
             commands: {
                 an_export_is_imported_to_the_same_bytes, one_input_gives_the_same_bytes_on_every_backend,
                 importing_again_changes_nothing, a_bad_line_stops_an_import, a_bad_line_can_be_skipped,

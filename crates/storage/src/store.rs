@@ -3,6 +3,7 @@
 mod observed;
 mod outage;
 mod probe;
+mod unbroken;
 mod versioned_transaction;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -11,6 +12,8 @@ use domain::{
     ApiKeys, Artists, AuditLog, BulkLoad, Changes, Clock, GenerationRollups, Generations,
     RepositoryError, ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
 };
+#[cfg(feature = "postgres")]
+use sea_orm::sqlx::{Postgres, Transaction};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
     IsolationLevel, PaginatorTrait, SqliteTransactionMode, Statement, TransactionOptions,
@@ -24,6 +27,7 @@ use tokio::{
 pub(crate) use outage::Away;
 use outage::{Outage, Turn};
 pub use probe::Probe;
+pub(crate) use unbroken::unbroken;
 pub(crate) use versioned_transaction::VersionedTransaction;
 
 #[cfg(feature = "postgres")]
@@ -384,7 +388,7 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let began = self.database().begin_with_options(options).await.map_err(Failure::from);
+        let began = self.begin_with(options).await;
         if self.backend() == Backend::Postgres {
             self.note_connection(began.as_ref());
         }
@@ -429,7 +433,7 @@ impl Store {
                     access_mode: Some(access),
                     ..TransactionOptions::default()
                 };
-                let transaction = self.database().begin_with_options(options).await?;
+                let transaction = self.begin_with(options).await?;
                 // The moment is that of the first statement that reads; locking is none.
                 transaction.execute_unprepared(lock).await?;
                 Ok(transaction)
@@ -437,9 +441,33 @@ impl Store {
             (Backend::Sqlite, AccessMode::ReadWrite) => self.begin().await,
             // It is as of one moment from its first statement on.
             (Backend::Sqlite, AccessMode::ReadOnly) => {
-                Ok(self.database().begin_with_options(TransactionOptions::default()).await?)
+                self.begin_with(TransactionOptions::default()).await
             }
         }
+    }
+
+    /// Begins a transaction.
+    ///
+    /// On PostgreSQL the pool takes a connection whose `BEGIN` was interrupted for one without a transaction, and hands
+    /// it on: what others then write, and are told to be committed, would be lost with that transaction.
+    async fn begin_with(
+        &self,
+        options: TransactionOptions,
+    ) -> Result<DatabaseTransaction, Failure> {
+        match self.backend() {
+            Backend::Postgres => {
+                let database = self.database().clone();
+                unbroken(async move { database.begin_with_options(options).await }).await
+            }
+            Backend::Sqlite => Ok(self.database().begin_with_options(options).await?),
+        }
+    }
+
+    /// Begins a transaction on PostgreSQL for statements that the ORM has no way to make.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn begin_raw(&self) -> Result<Transaction<'static, Postgres>, Failure> {
+        let pool = self.database().get_postgres_connection_pool().clone();
+        unbroken(async move { pool.begin().await }).await
     }
 
     /// Begins a transaction that moves versions: from here to its end no other one does.

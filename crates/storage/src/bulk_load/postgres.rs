@@ -4,12 +4,15 @@ use domain::{
     ArtistId, Author, BulkCounts, NewResearchSource, ProfileRecord, ResearchSourceId,
     StyleProfileId,
 };
-use sea_orm::sqlx::{self, Connection as _, PgConnection, Row};
+use sea_orm::sqlx::{self, Connection as _, Postgres, Row, Transaction};
 
 use self::copy::Copy;
 use super::remembered;
 use crate::{
-    audit_log::audit_beside_the_orm, connect::unhurried, error::Failure, store::Store,
+    audit_log::audit_beside_the_orm,
+    connect::unhurried,
+    error::Failure,
+    store::{Store, unbroken},
     vector_index::VectorIndexError,
 };
 
@@ -136,16 +139,15 @@ pub(super) async fn load(
     author: &Author,
 ) -> Result<BulkCounts, Failure> {
     let _writer = store.writer().await?;
-    // The ORM has no way to COPY; its pool has.
-    let began =
-        store.database().get_postgres_connection_pool().begin().await.map_err(Failure::from);
+    let began = store.begin_raw().await;
     store.note_connection(began.as_ref());
     let mut transaction = began?;
     sqlx::query("SELECT lock_store_version()").execute(&mut *transaction).await?;
     sqlx::query(INCOMING).execute(&mut *transaction).await?;
     sqlx::query(INCOMING_SOURCES).execute(&mut *transaction).await?;
-    copy_in(&mut transaction, COPY_INCOMING, incoming(batch)?).await?;
-    copy_in(&mut transaction, COPY_INCOMING_SOURCES, incoming_sources(batch)?).await?;
+    let transaction = copy_in(transaction, COPY_INCOMING, incoming(batch)?).await?;
+    let sources = incoming_sources(batch)?;
+    let mut transaction = copy_in(transaction, COPY_INCOMING_SOURCES, sources).await?;
 
     sqlx::query(COMPARE_WITH_STORED).execute(&mut *transaction).await?;
     sqlx::query(MARK_NEW).execute(&mut *transaction).await?;
@@ -199,18 +201,22 @@ pub(super) async fn finish(store: &Store) -> Result<(), Failure> {
     Ok(())
 }
 
+/// An interrupted COPY leaves answers behind that the next statement would take for its own, and its caller for a commit.
 async fn copy_in(
-    connection: &mut PgConnection,
-    statement: &str,
+    mut transaction: Transaction<'static, Postgres>,
+    statement: &'static str,
     rows: Vec<u8>,
-) -> Result<(), Failure> {
-    let mut copy = connection.copy_in_raw(statement).await?;
-    // One message stays far below what the protocol can carry.
-    for part in rows.chunks(1 << 20) {
-        copy.send(part).await?;
-    }
-    copy.finish().await?;
-    Ok(())
+) -> Result<Transaction<'static, Postgres>, Failure> {
+    unbroken(async move {
+        let mut copy = transaction.copy_in_raw(statement).await?;
+        // One message stays far below what the protocol can carry.
+        for part in rows.chunks(1 << 20) {
+            copy.send(part).await?;
+        }
+        copy.finish().await?;
+        Ok::<_, sqlx::Error>(transaction)
+    })
+    .await
 }
 
 fn incoming(batch: &[ProfileRecord]) -> Result<Vec<u8>, Failure> {

@@ -96,7 +96,7 @@ async fn begin(
     names: &[&str],
     values: &[String],
 ) -> Result<Transaction<'static, Postgres>, Failure> {
-    let mut transaction = store.database().get_postgres_connection_pool().begin().await?;
+    let mut transaction = store.begin_raw().await?;
     sqlx::query(
         "SELECT count(set_config(name, value, true))
          FROM unnest($1::text[], $2::text[]) AS asked (name, value)",
