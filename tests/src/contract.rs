@@ -189,7 +189,8 @@ macro_rules! contracts {
             style_profiles: {
                 returns_what_was_saved, replaces_and_keeps_identity, saving_updates_the_artist,
                 saving_without_embedding_removes_it, finds_many_in_order, refuses_what_was_not_expected,
-                concurrent_saves_all_succeed_and_the_last_stands, removal_leaves_the_artist_pending,
+                concurrent_saves_all_succeed_and_the_last_stands, saves_that_wait_together_are_told_apart,
+                removal_leaves_the_artist_pending,
             }
             similar_artists: {
                 agrees_with_the_definition, gives_the_same_numbers_on_every_backend,
@@ -200,7 +201,9 @@ macro_rules! contracts {
                 every_change_counts_at_once, edits_by_hand_count_at_once, what_cannot_be_compared_hides_no_other,
                 never_tears_a_vector_under_writes,
             }
-            faults: { a_save_that_fails_late_changes_nothing, a_blocked_write_fails_in_time, }
+            faults: {
+                a_save_that_fails_late_changes_nothing, a_save_that_fails_fails_nobody_else, a_blocked_write_fails_in_time,
+            }
             bulk_load: {
                 loads_what_save_would, loading_again_changes_nothing, the_last_of_one_artist_stands,
                 replaces_only_what_differs, takes_artists_without_profile, takes_thousands,

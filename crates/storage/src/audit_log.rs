@@ -75,7 +75,8 @@ pub(crate) async fn audit_beside_the_orm(
     Ok(())
 }
 
-fn record(store: &Store, author: &Author, entry: AuditEntry) -> AuditRecord {
+/// A record of a write that is made now.
+pub(crate) fn record(store: &Store, author: &Author, entry: AuditEntry) -> AuditRecord {
     AuditRecord { id: AuditRecordId::generate(), at: store.now(), author: author.clone(), entry }
 }
 

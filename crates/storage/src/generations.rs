@@ -1,6 +1,5 @@
 //! Generations, the same on every backend.
 
-mod group_commit;
 mod partitions;
 mod recording;
 
@@ -24,13 +23,13 @@ use crate::{
         generation::{self, Column, Entity},
     },
     error::Failure,
+    group_commit,
     query_statistics::{Operation, Table},
     rollups::total_of_artist,
     store::{Backend, Store},
 };
 
-use self::recording::Recorder;
-pub(crate) use self::{group_commit::GroupCommit, partitions::Partitions};
+pub(crate) use self::{partitions::Partitions, recording::Recorder};
 
 /// Identities of one statement; SQLite binds at most 32,766 values.
 const IDS_PER_STATEMENT: usize = 2_000;
@@ -55,7 +54,9 @@ impl Generations for SeaGenerations {
         if generations.is_empty() {
             return Ok(Vec::new());
         }
-        group_commit::record(&self.0, Recorder { author: author.clone(), generations }).await
+        // Before it is in the queue: nobody else has to wait for the room that this caller needs.
+        self.0.partitions().ensure_for(&self.0, &generations).await?;
+        group_commit::write(&self.0, Recorder { author: author.clone(), generations }).await
     }
 
     async fn find(&self, id: GenerationId) -> Result<Option<Generation>, RepositoryError> {

@@ -1,4 +1,4 @@
-//! Inserting many rows with few statements.
+//! Writing many rows with few statements.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -16,15 +16,22 @@ pub(crate) async fn insert(
     (table, columns, conflict): (&str, &str, &str),
     rows: Vec<impl IntoIterator<Item = Value>>,
 ) -> Result<(), Failure> {
-    let width = columns.split(',').count();
+    let before = format!("INSERT INTO {table} ({columns}) VALUES");
+    with_rows(database, backend, (&before, columns.split(',').count(), conflict), rows).await
+}
+
+/// Runs statements that say something, then rows of so many values, then something else.
+pub(crate) async fn with_rows(
+    database: &impl ConnectionTrait,
+    backend: Backend,
+    (before, width, after): (&str, usize, &str),
+    rows: Vec<impl IntoIterator<Item = Value>>,
+) -> Result<(), Failure> {
     let most = (most_values(backend) / width).min(MOST_ROWS);
     let mut rows = rows.into_iter();
     while rows.len() != 0 {
         let count = power_of_two(rows.len().min(most));
-        let sql = format!(
-            "INSERT INTO {table} ({columns}) VALUES {} {conflict}",
-            placeholders(backend, count, width)
-        );
+        let sql = format!("{before} {} {after}", placeholders(backend, count, width));
         let values: Vec<Value> = rows.by_ref().take(count).flatten().collect();
         let statement =
             Statement::from_sql_and_values(database.get_database_backend(), sql, values);

@@ -9,6 +9,7 @@ mod connect;
 mod entity;
 mod error;
 mod generations;
+mod group_commit;
 mod insert;
 mod query_statistics;
 mod research_sources;

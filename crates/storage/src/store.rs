@@ -41,13 +41,14 @@ use crate::{
     connect::{self, PoolLimits},
     entity::style_profile,
     error::Failure,
-    generations::{GroupCommit, Partitions, SeaGenerations},
+    generations::{Partitions, Recorder, SeaGenerations},
+    group_commit::GroupCommit,
     query_statistics::{Operation, QueryCounts, QueryStatistics, Table},
     research_sources::SeaResearchSources,
     rollups::{Accounts, SeaGenerationRollups},
     similar_artists::SeaSimilarArtists,
     slow_statements::SlowStatements,
-    style_profiles::SeaStyleProfiles,
+    style_profiles::{Save, SeaStyleProfiles},
     style_vectors::SeaStyleVectors,
 };
 
@@ -88,7 +89,8 @@ struct Shared {
     outage: Outage,
     commits: watch::Sender<()>,
     recordings: watch::Sender<()>,
-    group_commit: GroupCommit,
+    recorders: GroupCommit<Recorder>,
+    saves: GroupCommit<Save>,
     partitions: Partitions,
     runtime: Option<Handle>,
     #[cfg(feature = "postgres")]
@@ -122,7 +124,8 @@ impl Store {
                 outage: Outage::new(),
                 commits: watch::Sender::new(()),
                 recordings: watch::Sender::new(()),
-                group_commit: GroupCommit::default(),
+                recorders: GroupCommit::default(),
+                saves: GroupCommit::default(),
                 partitions: Partitions::default(),
                 runtime: Handle::try_current().ok(),
                 #[cfg(feature = "postgres")]
@@ -357,8 +360,12 @@ impl Store {
         self.shared.recordings.send_replace(());
     }
 
-    pub(crate) fn group_commit(&self) -> &GroupCommit {
-        &self.shared.group_commit
+    pub(crate) fn recorders(&self) -> &GroupCommit<Recorder> {
+        &self.shared.recorders
+    }
+
+    pub(crate) fn saves(&self) -> &GroupCommit<Save> {
+        &self.shared.saves
     }
 
     /// Runs a task where the store was opened: whoever calls later may be a worker whose own runtime ends first.

@@ -1,5 +1,7 @@
 //! Style profiles, the same on every backend.
 
+mod saving;
+
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
@@ -8,18 +10,18 @@ use domain::{
     NewStyleProfile, RepositoryError, ResearchStatus, SavedProfile, StyleProfile, StyleProfiles,
     Version,
 };
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
 
 use crate::{
     audit_log::audit,
-    entity::{StoredTime, StoredVector, artist, style_embedding, style_profile},
+    entity::{StoredTime, artist, style_embedding, style_profile},
     error::Failure,
+    group_commit,
     query_statistics::{Operation, Table},
     store::Store,
 };
+
+pub(crate) use self::saving::{Save, write_all};
 
 /// [`StyleProfiles`] through SeaORM.
 #[derive(Debug, Clone)]
@@ -50,20 +52,8 @@ impl StyleProfiles for SeaStyleProfiles {
         expected: Expected,
         author: &Author,
     ) -> Result<SavedProfile, RepositoryError> {
-        match expected {
-            Expected::Any => {
-                self.0
-                    .retry(Operation::Save, Table::StyleProfiles, || {
-                        self.write(profile, expected, author)
-                    })
-                    .await
-            }
-            // Not repeated: a second attempt would not find what it expects if the first one was committed.
-            Expected::Present | Expected::Absent | Expected::At(_) => {
-                let work = self.write(profile, expected, author);
-                self.0.once(Operation::Save, Table::StyleProfiles, work).await
-            }
-        }
+        let save = Save { profile: profile.clone(), expected, author: author.clone() };
+        group_commit::write(&self.0, save).await
     }
 
     async fn remove(
@@ -96,30 +86,6 @@ impl SeaStyleProfiles {
         }
         // Shared, since a caller may ask for one artist twice.
         Ok(artists.iter().map(|artist| found.get(artist).cloned()).collect())
-    }
-
-    async fn write(
-        &self,
-        profile: &NewStyleProfile,
-        expected: Expected,
-        author: &Author,
-    ) -> Result<SavedProfile, Failure> {
-        let _writer = self.0.writer().await?;
-        let transaction = self.0.begin_versioned().await?;
-        let stored =
-            rows(&*transaction, &[profile.artist.key().as_str()]).await?.into_iter().next();
-        expect(expected, stored.as_ref())?;
-        let before = stored.as_ref().map(|rows| artist::stored_version(rows.artist.version));
-        let saved = write(&self.0, &*transaction, profile, stored).await?;
-        let entry = AuditEntry {
-            action: AuditAction::ProfileSaved,
-            subject: AuditSubject::artist(profile.artist.key()),
-            before: before.transpose()?,
-            after: Some(saved.profile.version),
-        };
-        audit(&self.0, &*transaction, author, entry).await?;
-        transaction.commit().await?;
-        Ok(saved)
     }
 
     async fn delete(
@@ -191,67 +157,6 @@ pub(crate) async fn rows(
         .into_iter()
         .map(|(artist, profile, embedding)| Rows { artist, profile, embedding })
         .collect())
-}
-
-/// Writes a profile over what is stored, inside a transaction that began with the lock on versions.
-pub(crate) async fn write(
-    store: &Store,
-    transaction: &impl ConnectionTrait,
-    profile: &NewStyleProfile,
-    stored: Option<Rows>,
-) -> Result<SavedProfile, Failure> {
-    let backend = store.backend();
-    let now = store.now();
-    let (artist, replaced) = match stored {
-        Some(Rows { artist, profile, .. }) => (Some(artist), profile),
-        None => (None, None),
-    };
-
-    let known = artist.is_some();
-    let mut row = match &artist {
-        Some(artist) => artist::ActiveModel { id: Set(artist.id), ..Default::default() },
-        None => artist::pending(backend, &profile.artist, now),
-    };
-    row.follow(profile)?;
-    row.last_updated = Set(StoredTime::new(backend, now));
-    let mut artist = match artist {
-        Some(_) => row.update(transaction).await?,
-        None => row.insert(transaction).await?,
-    };
-
-    let row = style_profile::row(
-        backend,
-        profile,
-        ArtistId::from_uuid(artist.id),
-        replaced.as_ref(),
-        now,
-    );
-    let stored_profile = match &replaced {
-        Some(_) => row.update(transaction).await?,
-        None => row.insert(transaction).await?,
-    };
-
-    let embedding = profile.embedding.as_ref().map(|embedding| style_embedding::Model {
-        artist_id: artist.id,
-        embedding: StoredVector::new(backend, embedding),
-    });
-    if let Some(row) = embedding.clone() {
-        style_embedding::Entity::insert(style_embedding::ActiveModel::from(row))
-            .on_conflict(
-                OnConflict::column(style_embedding::Column::ArtistId)
-                    .update_column(style_embedding::Column::Embedding)
-                    .to_owned(),
-            )
-            .exec_without_returning(transaction)
-            .await?;
-    } else if known {
-        style_embedding::Entity::delete_by_id(artist.id).exec(transaction).await?;
-    }
-
-    // The triggers of all three tables have run; whichever was last set the version.
-    artist.version = version(transaction, ArtistId::from_uuid(artist.id)).await?;
-    let profile = style_profile::profile(&artist, stored_profile, embedding)?;
-    Ok(SavedProfile { profile: Arc::new(profile), created: replaced.is_none() })
 }
 
 async fn version(database: &impl ConnectionTrait, artist: ArtistId) -> Result<i64, Failure> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use domain::{Expected, ProfileRecord, RepositoryError, Version};
+use futures::future::join_all;
 use storage::PoolLimits;
 
 use crate::{
@@ -34,6 +35,37 @@ pub async fn a_save_that_fails_late_changes_nothing(fixture: &impl Fixture) -> a
     ensure!(fixture.artists().find(stranger.artist.key()).await?.is_none());
     let changes = store.changes().since(Version::ZERO, 10).await?;
     ensure!(changes.last().is_some_and(|last| last.version() == before.version), "{changes:?}");
+    Ok(())
+}
+
+/// What the database refuses is refused to whoever brought it, and not to those who wait for the same commit.
+pub async fn a_save_that_fails_fails_nobody_else(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let profiles = fixture.style_profiles();
+    fixture.refuse_embeddings().await?;
+    let names = ["AC/DC", "J Dilla", "Nobody", "Tony Allen", "坂本龍一"];
+    let wanted = names.iter().enumerate().map(|(number, name)| {
+        let mut new = given::profile(name, "late")?;
+        new.embedding = new.embedding.filter(|_| number % 2 == 1);
+        Ok(new)
+    });
+    let wanted = wanted.collect::<anyhow::Result<Vec<_>>>()?;
+
+    let writers = fixture.block_writers().await?;
+    let author = given::author();
+    let saves = wanted.iter().map(|new| profiles.save(new, Expected::Any, &author));
+    // All of them wait before anybody can write.
+    let (saves, released) = tokio::join!(join_all(saves), writers.rollback());
+    released?;
+
+    for (new, saved) in wanted.iter().zip(saves) {
+        let found = profiles.find(new.artist.key()).await?;
+        if new.embedding.is_none() {
+            ensure!(found == Some(saved?.profile));
+        } else {
+            ensure!(matches!(saved, Err(RepositoryError::Internal(_))), "{saved:?}");
+            ensure!(found.is_none(), "{found:?}");
+        }
+    }
     Ok(())
 }
 

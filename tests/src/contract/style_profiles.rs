@@ -1,12 +1,16 @@
 //! Style profiles: one an artist, saved in one transaction.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use anyhow::{Context, ensure};
 use domain::{
     Confidence, Expected, JsonArray, NewStyleProfile, RepositoryError, ResearchStatus, Search,
     SourcesCount, StyleProfile, Version,
 };
+use futures::future::join_all;
 use serde_json::json;
 
 use crate::{fixture::Fixture, given};
@@ -243,5 +247,62 @@ pub async fn removal_leaves_the_artist_pending(fixture: &impl Fixture) -> anyhow
         "{artist:?}"
     );
     ensure!(artist.confidence == Confidence::NONE);
+    Ok(())
+}
+
+/// Those who wait for the same commit: each is told what became of what it brought, and a version stands for one profile.
+pub async fn saves_that_wait_together_are_told_apart(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let profiles = fixture.style_profiles();
+    let known = given::profile("J Dilla", "before")?;
+    let before = profiles.save(&known, Expected::Any, &given::author()).await?.profile.version;
+    let names = ["Tony Allen", "AC/DC", "坂本龍一", "J Dilla"];
+    let wanted = (0..40).map(|number| {
+        let name = names.get(number % names.len()).context("a name")?;
+        let mut new = given::profile(name, &format!("As of save {number}"))?;
+        new.embedding = new.embedding.filter(|_| number % 3 != 0);
+        Ok((new, Expected::Any))
+    });
+    let mut wanted = wanted.collect::<anyhow::Result<Vec<_>>>()?;
+    // In front of and behind those who expect nothing.
+    for (place, name, expected) in [
+        (0, "Tony Allen", Expected::Absent),
+        (0, "Tony Allen", Expected::Absent),
+        (0, "J Dilla", Expected::At(before)),
+        (20, "J Dilla", Expected::At(before)),
+        (40, "Nobody", Expected::Present),
+    ] {
+        wanted.insert(place, (given::profile(name, &format!("{place} {expected:?}"))?, expected));
+    }
+
+    let writers = fixture.block_writers().await?;
+    let author = given::author();
+    let saves = wanted.iter().map(|(new, expected)| profiles.save(new, *expected, &author));
+    // All of them wait before anybody can write.
+    let (saves, released) = tokio::join!(join_all(saves), writers.rollback());
+    released?;
+
+    let mut newest: HashMap<&str, Arc<StyleProfile>> = HashMap::new();
+    let mut versions = HashSet::new();
+    for ((new, expected), saved) in wanted.iter().zip(saves) {
+        let saved = match (expected, saved) {
+            (Expected::Any, saved) => saved?.profile,
+            (_, Ok(saved)) => saved.profile,
+            (_, Err(RepositoryError::VersionMismatch { .. })) => continue,
+            (_, Err(error)) => return Err(error.into()),
+        };
+        ensure!(says(&saved, new), "{saved:?}");
+        ensure!(versions.insert(saved.version), "a version stands for two profiles");
+        let newest = newest.entry(new.artist.key().as_str()).or_insert_with(|| Arc::clone(&saved));
+        if newest.version < saved.version {
+            *newest = saved;
+        }
+    }
+    let conditional = versions.len() - 40;
+    ensure!(conditional <= 2, "{conditional} of those who expect to be alone");
+    ensure!(!newest.contains_key("nobody"));
+    for (key, newest) in newest {
+        let found = profiles.find(&given::key(key)?).await?.context("saved")?;
+        ensure!(found == newest, "{found:?}");
+    }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::{
     entity::{StoredVector, artist, research_source, style_embedding, style_profile},
     error::Failure,
     store::Store,
-    style_profiles::{Rows, rows, write},
+    style_profiles::{Rows, rows, write_all},
 };
 
 /// Rows of one statement; SQLite binds at most 32,766 values and a profile has 19.
@@ -33,6 +33,7 @@ pub(super) async fn load(
     let mut counts = BulkCounts::default();
     let mut stored = stored(&transaction, batch).await?;
     let mut new = NewRows::default();
+    let mut changed = Vec::new();
 
     for record in batch {
         let (id, outcome) = match (record, stored.remove(record.artist().key())) {
@@ -47,7 +48,11 @@ pub(super) async fn load(
             }
             (ProfileRecord::Profile { profile, .. }, Some(rows)) => {
                 let id = ArtistId::from_uuid(rows.artist.id);
-                (id, update(store, &transaction, profile, rows).await?)
+                let outcome = compared(profile, &rows)?;
+                if !matches!(outcome, Outcome::Unchanged) {
+                    changed.push((&**profile, Some(rows)));
+                }
+                (id, outcome)
             }
         };
         match outcome {
@@ -57,6 +62,7 @@ pub(super) async fn load(
         }
         new.sources.extend(record.sources().iter().map(|source| (id, source)));
     }
+    write_all(store, &*transaction, changed).await?;
     counts.sources = new.insert(store, &transaction).await?;
     if let Some(entry) = remembered(counts) {
         audit(store, &*transaction, author, entry).await?;
@@ -76,24 +82,12 @@ enum Outcome {
     Unchanged,
 }
 
-async fn update(
-    store: &Store,
-    transaction: &DatabaseTransaction,
-    profile: &NewStyleProfile,
-    stored: Rows,
-) -> Result<Outcome, Failure> {
+/// What writing a profile over what is stored of its artist comes to.
+fn compared(profile: &NewStyleProfile, stored: &Rows) -> Result<Outcome, Failure> {
     let Rows { artist, profile: row, embedding } = stored;
-    let before = match row.clone() {
-        Some(row) => Some(style_profile::profile(&artist, row, embedding)?),
-        None => None,
-    };
-    if before.as_ref().is_some_and(|before| says_the_same(before, profile)) {
-        return Ok(Outcome::Unchanged);
-    }
-    let saved =
-        write(store, transaction, profile, Some(Rows { artist, profile: row, embedding: None }))
-            .await?;
-    Ok(if saved.created { Outcome::Created } else { Outcome::Replaced })
+    let Some(row) = row.clone() else { return Ok(Outcome::Created) };
+    let before = style_profile::profile(artist, row, embedding.clone())?;
+    Ok(if says_the_same(&before, profile) { Outcome::Unchanged } else { Outcome::Replaced })
 }
 
 fn says_the_same(stored: &StyleProfile, new: &NewStyleProfile) -> bool {

@@ -18,6 +18,7 @@ use super::{IDS_PER_STATEMENT, Recorded, padded, read};
 use crate::{
     entity::artist::{self, artist_name},
     error::Failure,
+    group_commit::{GroupCommit, GroupWrite, Outcome, Told},
     query_statistics::{Operation, Table},
     rollups::Pending,
     store::{Backend, Store},
@@ -34,7 +35,7 @@ struct NeverFree;
 
 /// What one caller brings.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     /// Who it is.
     pub(super) author: Author,
     /// What is to be recorded, all of it or nothing.
@@ -50,36 +51,50 @@ impl<'a> IntoIterator for &'a Recorder {
     }
 }
 
-/// What one caller is told.
-pub(super) type Outcome = Result<Vec<Generation>, RepositoryError>;
+impl GroupWrite for Recorder {
+    type Written = Vec<Generation>;
 
-/// Records what each caller brings, all of it or nothing; what one brings too much does not stop another.
-pub(super) async fn record(
-    store: &Store,
-    callers: &[Recorder],
-) -> Result<Vec<Outcome>, RepositoryError> {
-    // Identities are the callers', so repeating counts nothing twice.
-    let recorded = store
-        .retry(Operation::Record, Table::GenerationHistory, || async {
-            // As a rule all of them are new, and nothing has to be looked up.
-            let mut repeats = Repeats::Unlikely;
-            for _ in 0..MOST_ATTEMPTS {
-                match attempt(store, callers, repeats).await {
-                    Ok(Some(outcomes)) => return Ok(outcomes),
-                    Ok(None) => repeats = Repeats::LookedUp,
-                    // A month that was there was dropped because of its age.
-                    Err(failure) if failure.lacks_partition() => {
-                        store.partitions().forget();
-                        store.partitions().ensure_for(store, callers.iter().flatten()).await?;
+    const OPERATION: Operation = Operation::Record;
+    const TABLE: Table = Table::GenerationHistory;
+    const MOST_ROWS: usize = 1_000;
+    const MOST_COMMITTERS: usize = 2;
+
+    fn group_commit(store: &Store) -> &GroupCommit<Self> {
+        store.recorders()
+    }
+
+    fn rows(&self) -> usize {
+        self.generations.len()
+    }
+
+    fn goes_with(&self, _: &Self) -> bool {
+        true
+    }
+
+    async fn write(store: &Store, callers: &[Self]) -> Told<Self> {
+        // Identities are the callers', so repeating counts nothing twice.
+        let recorded = store
+            .retry(Self::OPERATION, Self::TABLE, || async {
+                // As a rule all of them are new, and nothing has to be looked up.
+                let mut repeats = Repeats::Unlikely;
+                for _ in 0..MOST_ATTEMPTS {
+                    match attempt(store, callers, repeats).await {
+                        Ok(Some(outcomes)) => return Ok(outcomes),
+                        Ok(None) => repeats = Repeats::LookedUp,
+                        // A month that was there was dropped because of its age.
+                        Err(failure) if failure.lacks_partition() => {
+                            store.partitions().forget();
+                            store.partitions().ensure_for(store, callers.iter().flatten()).await?;
+                        }
+                        Err(failure) => return Err(failure),
                     }
-                    Err(failure) => return Err(failure),
                 }
-            }
-            Err(Failure::corrupt(NeverFree))
-        })
-        .await;
-    store.tell_recorded();
-    recorded
+                Err(Failure::corrupt(NeverFree))
+            })
+            .await;
+        store.tell_recorded();
+        recorded
+    }
 }
 
 /// Whether it is known which generations are recorded already.
@@ -94,7 +109,7 @@ async fn attempt(
     store: &Store,
     callers: &[Recorder],
     repeats: Repeats,
-) -> Result<Option<Vec<Outcome>>, Failure> {
+) -> Result<Option<Vec<Outcome<Recorder>>>, Failure> {
     let now = store.now();
     let all = || callers.iter().flatten();
     let database = store.database();
@@ -112,7 +127,8 @@ async fn attempt(
         fresh: Vec::with_capacity(all().count()),
         audited: Vec::with_capacity(callers.len()),
     };
-    let outcomes: Vec<Outcome> = callers.iter().map(|caller| plan.admit(caller)).collect();
+    let outcomes: Vec<Outcome<Recorder>> =
+        callers.iter().map(|caller| plan.admit(caller)).collect();
     if repeats == Repeats::Unlikely && outcomes.iter().any(Result::is_err) {
         // A repetition is answered as the first time, even if the artist was removed since.
         return Ok(None);
@@ -162,7 +178,7 @@ struct Fresh<'a> {
 
 impl<'a> Plan<'a> {
     /// Takes in what one caller brings, unless something in it is refused.
-    fn admit(&mut self, caller: &'a Recorder) -> Outcome {
+    fn admit(&mut self, caller: &'a Recorder) -> Outcome<Recorder> {
         let Recorder { author, generations } = caller;
         let already = self.fresh.len();
         let outcome = generations.iter().map(|new| self.admit_one(new)).collect();

@@ -8,7 +8,7 @@ use std::{
 use backon::{ExponentialBuilder, Retryable};
 use domain::RepositoryError;
 use sea_orm::DatabaseConnection;
-use tracing::{Instrument, field::Empty};
+use tracing::{Instrument, Span, field::Empty};
 
 use super::{Backend, Store};
 use crate::{
@@ -64,7 +64,33 @@ impl Store {
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let attempt = self.shared.queries.begin(operation, table);
-        let span = tracing::debug_span!(
+        let span = self.span(operation, table);
+        let outcome = under_way(operation, table, work).instrument(span.clone()).await;
+        let error = outcome.as_ref().err().and_then(Failure::query_error);
+        if let Some(error) = error {
+            span.record("error.type", error.as_str()).record("otel.status_code", "ERROR");
+        }
+        let took = attempt.end(error);
+        // When the span ends is not when the work did: a driver's thread may hold it a little longer.
+        span.record("elapsed_ns", nanos(took));
+        outcome
+    }
+
+    /// Waits for what others do in the database for several callers, and traces it as this caller's.
+    pub(crate) async fn waits_for<T>(
+        &self,
+        operation: Operation,
+        table: Table,
+        others: impl Future<Output = T>,
+    ) -> T {
+        let (span, began) = (self.span(operation, table), Instant::now());
+        let outcome = others.instrument(span.clone()).await;
+        span.record("elapsed_ns", nanos(began.elapsed()));
+        outcome
+    }
+
+    fn span(&self, operation: Operation, table: Table) -> Span {
+        tracing::debug_span!(
             "database",
             otel.name = format_args!("{} {}", operation.as_str(), table.as_str()),
             otel.kind = "client",
@@ -74,16 +100,7 @@ impl Store {
             "error.type" = Empty,
             otel.status_code = Empty,
             elapsed_ns = Empty,
-        );
-        let outcome = under_way(operation, table, work).instrument(span.clone()).await;
-        let error = outcome.as_ref().err().and_then(Failure::query_error);
-        if let Some(error) = error {
-            span.record("error.type", error.as_str()).record("otel.status_code", "ERROR");
-        }
-        let took = attempt.end(error);
-        // When the span ends is not when the work did: a driver's thread may hold it a little longer.
-        span.record("elapsed_ns", u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-        outcome
+        )
     }
 
     /// Watches a statement that goes past the ORM, whose hook sees all others.
@@ -121,6 +138,10 @@ pub(super) fn watch_for_slow(
         told.ended(&statement.statement.sql, statement.elapsed, statement.failed);
     });
     Some(slow_statements)
+}
+
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
 }
 
 const fn system_name(backend: Backend) -> &'static str {
