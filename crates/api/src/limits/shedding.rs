@@ -32,6 +32,9 @@ pub(crate) async fn shed(
     }
     let limits = state.limits();
     let has_time = request.app_data::<Rc<Turns>>().is_none_or(Turns::has_time);
+    if !has_time {
+        limits.waiting.note_line(Instant::now());
+    }
     let may_wait = has_time && limits.waiting.has_room();
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     // Whatever is no read waits, for its body if for nothing else.

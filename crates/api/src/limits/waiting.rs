@@ -6,6 +6,10 @@
 //! and of Envoy's adaptive concurrency): while half of them take more than [`SLOWER`] times as long the bound falls, in
 //! proportion, and else it rises.
 //!
+//! Taking longer alone is no overload: a hundred callers who share a database each get their answers later than one would,
+//! and soon enough. So an answer counts as slow from [`BEARABLE`] on, or at once while a line stands in front of a thread:
+//! then there is more to do than can be done, and each who waits makes it longer for all.
+//!
 //! How long a route takes unhurried is learned from requests that began and ended with hardly anybody beside them, while
 //! nobody was sent away. From others it is learned so slowly that an hour of overload is not taken for calm soon, and that a
 //! database which stays slower is not taken for overload for ever.
@@ -14,7 +18,7 @@ use std::{
     collections::HashMap,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -22,6 +26,12 @@ use std::{
 
 /// How many times as long as unhurried half of the requests may take.
 const SLOWER: f64 = 2.0;
+
+/// How long an answer may take for as long as there is no line.
+const BEARABLE: Duration = Duration::from_millis(50);
+
+/// For how long there is one after somebody was sent away because of it.
+const LINE: Duration = Duration::from_secs(1);
 
 /// Nobody is sent away while fewer wait. Some are no overload however much slower each gets beside the others: those who
 /// record at the same moment wait for one commit, and get more done together than one after the other.
@@ -54,6 +64,9 @@ pub(crate) struct Waiting {
     /// So many work side by side without any of them getting slower, as there are processors.
     calm: usize,
     ceiling: usize,
+    began: Instant,
+    /// When somebody was sent away because of a line, in milliseconds since the beginning and one more; 0 is never.
+    line: AtomicU64,
     learned: Mutex<Learned>,
 }
 
@@ -104,6 +117,8 @@ impl Waiting {
             least: least.min(ceiling),
             calm,
             ceiling,
+            began: Instant::now(),
+            line: AtomicU64::new(0),
             learned: Mutex::new(learned),
         }
     }
@@ -139,12 +154,27 @@ impl Waiting {
         Place { waiting: self, beside, shed, began }
     }
 
+    /// Notes that somebody was sent away because of the line in front of a thread.
+    pub(super) fn note_line(&self, now: Instant) {
+        self.line.store(self.millis(now) + 1, Ordering::Relaxed);
+    }
+
+    fn is_behind_a_line(&self, now: Instant) -> bool {
+        let line = self.line.load(Ordering::Relaxed);
+        line != 0 && self.millis(now) < line + LINE.as_secs() * 1_000
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX / 2)
+    }
+
     fn is_calm(&self, beside: usize) -> bool {
         beside < self.calm
     }
 
     /// Learns from an answer, and moves the bound when it is time.
     fn learn(&self, route: &str, took: Duration, is_calm: bool, peak: usize, now: Instant) {
+        let is_bearable = took <= BEARABLE && !self.is_behind_a_line(now);
         let took = took.as_secs_f64();
         let learned = &mut *self.learned.lock().unwrap_or_else(PoisonError::into_inner);
         let usual = if let Some(unhurried) = learned.unhurried.get_mut(route) {
@@ -158,7 +188,7 @@ impl Waiting {
         };
         learned.peak = learned.peak.max(peak);
         if learned.slower.len() < ENOUGH {
-            learned.slower.push(took / usual.max(1e-9));
+            learned.slower.push(if is_bearable { 1.0 } else { took / usual.max(1e-9) });
         }
         let window = if FEWEST <= learned.slower.len() { WINDOW } else { LONGEST_WINDOW };
         if now.duration_since(learned.window) < window {
@@ -235,7 +265,7 @@ impl Drop for Place<'_> {
 mod tests {
     use super::*;
 
-    const USUAL: Duration = Duration::from_millis(10);
+    const USUAL: Duration = Duration::from_millis(30);
 
     /// A window of answers that took so many times as long as usual, while so many waited.
     fn window(waiting: &Waiting, at: &mut Instant, slower: u32, beside: usize) {
@@ -263,6 +293,31 @@ mod tests {
             window(&waiting, &mut at, 1, 5);
         }
         assert_eq!(waiting.most(), 1_000);
+    }
+
+    #[test]
+    fn what_is_bearable_is_overload_behind_a_line_only() {
+        let (waiting, mut at) = (Waiting::with(2, 2, 1_000), Instant::now());
+        let quickly = |waiting: &Waiting, at: &mut Instant, ms| {
+            for _ in 0..20 {
+                *at += Duration::from_millis(10);
+                waiting.learn("GET /b", Duration::from_millis(ms), ms == 1, 64, *at);
+            }
+        };
+        quickly(&waiting, &mut at, 1);
+
+        quickly(&waiting, &mut at, 50);
+        assert_eq!(waiting.most(), 1_000);
+        waiting.note_line(at);
+        quickly(&waiting, &mut at, 50);
+        assert!(waiting.most() <= 8, "{}", waiting.most());
+        at += LINE;
+        for _ in 0..100 {
+            quickly(&waiting, &mut at, 50);
+        }
+        assert_eq!(waiting.most(), 1_000);
+        quickly(&waiting, &mut at, 51);
+        assert!(waiting.most() <= 8, "{}", waiting.most());
     }
 
     #[test]
