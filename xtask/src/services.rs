@@ -81,6 +81,22 @@ pub(crate) struct Addresses {
     pub(crate) cluster: Option<Address>,
 }
 
+/// A command that runs one of PostgreSQL's client programs: this machine's, or that of the private Debian root, with the
+/// libraries of the root but out here.
+pub(crate) fn postgres_program(name: &str) -> anyhow::Result<Command> {
+    if let Some(program) = program::find(name) {
+        return Ok(Command::new(program));
+    }
+    if let Ok(installation) = installed::find(Service::Postgres) {
+        let program = installation.server().with_file_name(name);
+        if program.is_file() {
+            return Ok(Command::new(program));
+        }
+    }
+    private_root::program(name, &Cache::locate()?)
+        .with_context(|| format!("PostgreSQL's program {name} is needed"))
+}
+
 impl Services {
     /// Provides PostgreSQL and Redis until the returned guard is dropped.
     pub(crate) fn scoped() -> anyhow::Result<Self> {

@@ -10,6 +10,8 @@ mod profile_from_redis;
 mod profile_hit;
 mod profile_unchanged;
 mod save;
+mod save_alone;
+mod similar_from_postgres;
 mod similar_kept;
 mod similar_scanned;
 mod start;
@@ -28,7 +30,7 @@ pub(crate) struct Scenario {
 }
 
 /// All questions, in the order of the report.
-pub(crate) const ALL: [Scenario; 20] = [
+pub(crate) const ALL: [Scenario; 22] = [
     Scenario { name: profile_hit::NAME, run: profile_hit::run },
     Scenario { name: profile_unchanged::NAME, run: profile_unchanged::run },
     Scenario { name: profile_from_redis::NAME, run: profile_from_redis::run },
@@ -37,9 +39,11 @@ pub(crate) const ALL: [Scenario; 20] = [
     Scenario { name: similar_kept::NAME, run: similar_kept::run },
     Scenario { name: similar_scanned::NAME, run: similar_scanned::run },
     Scenario { name: similar_scanned::NAME_OF_MANY, run: similar_scanned::run_many },
+    Scenario { name: similar_from_postgres::NAME, run: similar_from_postgres::run },
     Scenario { name: history_page::NAME, run: history_page::run },
     Scenario { name: stats::NAME, run: stats::run },
     Scenario { name: save::NAME, run: save::run },
+    Scenario { name: save_alone::NAME, run: save_alone::run },
     Scenario { name: import::NAME_ON_SQLITE, run: import::on_sqlite },
     Scenario { name: import::NAME_OF_MANY_ON_SQLITE, run: import::many_on_sqlite },
     Scenario { name: import::NAME_ON_POSTGRES, run: import::on_postgres },

@@ -1,12 +1,13 @@
 //! PostgreSQL and Redis, and databases that are there for as long as they are measured.
 
-use std::process::Command;
-
 use anyhow::Context as _;
 use url::Url;
 
 use super::programs::output;
-use crate::{services::Services, terminal};
+use crate::{
+    services::{Services, postgres_program},
+    terminal,
+};
 
 /// Running servers, and what was made in them, which is gone when this is dropped.
 pub(crate) struct Servers {
@@ -67,9 +68,8 @@ fn dropped(database: &str) -> String {
 
 /// Runs statements and returns what they answer, columns with bars between them.
 pub(crate) fn sql(url: &str, statements: &str) -> anyhow::Result<String> {
-    let mut psql = Command::new("psql");
+    let mut psql = postgres_program("psql")?;
     psql.args(["--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align"]);
     psql.args(["--set=ON_ERROR_STOP=1", "--command", statements]).arg(url);
-    let answer = output(&mut psql).context("PostgreSQL's own programs are needed")?;
-    Ok(answer.trim().to_owned())
+    Ok(output(&mut psql)?.trim().to_owned())
 }

@@ -9,10 +9,11 @@ mod debootstrap;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
     time::Instant,
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use rustix::process::geteuid;
 
 use super::{Service, cache::Cache, installation::Installation, program};
@@ -47,6 +48,34 @@ pub(super) fn find(service: Service, cache: &Cache) -> anyhow::Result<Installati
         Service::Redis | Service::RedisCluster => "/usr/bin/redis-server",
     };
     Installation::inside(root, PathBuf::from(server))
+}
+
+/// A command that runs one of PostgreSQL's client programs outside the root, so that it sees this machine's files.
+pub(super) fn program(name: &str, cache: &Cache) -> anyhow::Result<Command> {
+    let server = find(Service::Postgres, cache)?.server().to_owned();
+    let root = ensure_built(cache)?;
+    let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+    let program = inside(&server.with_file_name(name));
+    ensure!(program.is_file(), "there is no {}", program.display());
+    let (loader, libraries) = loader(&root)?;
+    let mut command = Command::new(loader);
+    command.arg("--library-path").arg(libraries).arg(program);
+    Ok(command)
+}
+
+/// What runs programs with the libraries beside it.
+fn loader(root: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+    for folder in fs::read_dir(root.join("usr/lib"))? {
+        let libraries = folder?.path();
+        let Ok(files) = fs::read_dir(&libraries) else { continue };
+        for file in files {
+            let file = file?;
+            if file.file_name().to_string_lossy().starts_with("ld-linux") {
+                return Ok((file.path(), libraries));
+            }
+        }
+    }
+    bail!("there is no loader in {}", root.display())
 }
 
 fn ensure_built(cache: &Cache) -> anyhow::Result<PathBuf> {

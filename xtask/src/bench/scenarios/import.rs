@@ -3,11 +3,13 @@
 use std::{
     fs,
     path::Path,
-    process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
+use sea_orm::sqlx::{
+    self, AssertSqlSafe, ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions,
+};
 use tempfile::TempDir;
 
 use crate::bench::{
@@ -18,6 +20,7 @@ use crate::bench::{
     servers::sql,
     site::Site,
 };
+use crate::services::postgres_program;
 
 pub(super) const NAME_ON_SQLITE: &str = "import-sqlite";
 pub(super) const NAME_OF_MANY_ON_SQLITE: &str = "import-sqlite-many";
@@ -115,29 +118,33 @@ fn copy(
     }
     let file = folder.join("script.sql");
     fs::write(&file, script)?;
-    let mut psql = Command::new("psql");
+    let mut psql = postgres_program("psql")?;
     psql.args(["--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1", "--file"]);
     output(psql.arg(file).arg(url)).map(drop)
 }
 
-/// How long it takes to put all rows of one database into another one, triggers taken away.
+/// How long it takes to put all rows of one database into another one, with nothing that would look at them.
 fn inserted(from: &str, to: &str) -> anyhow::Result<Duration> {
     let [from, to] = [from, to].map(|url| url.trim_start_matches("sqlite://"));
-    let triggers = sqlite3(
-        to,
-        "SELECT 'DROP TRIGGER \"' || name || '\";' FROM sqlite_master WHERE type = 'trigger';",
-    )?;
-    sqlite3(to, &triggers)?;
-    let inserts =
-        TABLES.map(|table| format!("INSERT INTO main.{table} SELECT * FROM given.{table};"));
-    let inserts = format!("ATTACH '{from}' AS given; BEGIN; {} COMMIT;", inserts.concat());
-    let began = Instant::now();
-    sqlite3(to, &inserts)?;
-    Ok(began.elapsed())
-}
+    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
+    runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(to).foreign_keys(false);
+        let mut connection = options.connect().await?;
+        let triggers: Vec<String> =
+            sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+                .fetch_all(&mut connection)
+                .await?;
+        let drops: Vec<_> = triggers.iter().map(|it| format!("DROP TRIGGER {it}")).collect();
+        let inserts =
+            TABLES.map(|table| format!("INSERT INTO main.{table} SELECT * FROM given.{table};"));
+        let attach = format!("{}; ATTACH '{from}' AS given", drops.join("; "));
+        sqlx::raw_sql(AssertSqlSafe(attach)).execute(&mut connection).await?;
 
-fn sqlite3(file: &str, statements: &str) -> anyhow::Result<String> {
-    let mut sqlite3 = Command::new("sqlite3");
-    output(sqlite3.args(["-batch", "-bail", file, statements]))
-        .context("SQLite's own program is needed")
+        let began = Instant::now();
+        let inserts = format!("BEGIN; {} COMMIT", inserts.concat());
+        sqlx::raw_sql(AssertSqlSafe(inserts)).execute(&mut connection).await?;
+        let took = began.elapsed();
+        connection.close().await?;
+        Ok(took)
+    })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use xtask::load::Mix;
 
 use crate::bench::{
@@ -23,7 +23,7 @@ pub(super) const NAME: &str = "save";
 const WRITERS: usize = 16;
 
 /// How many profiles are saved again and again.
-const PROFILES: usize = 500;
+pub(super) const PROFILES: usize = 500;
 
 /// Two tables and what they cannot do without.
 const TABLES: &str = "
@@ -47,28 +47,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     sql(&url, &format!("DROP TABLE IF EXISTS bench_profiles, bench_artists; {TABLES}"))?;
     let bare = Pgbench::of(&url, &upsert(&profile.clone().into()), &[], WRITERS)?;
 
-    let mut saved = 0_u64;
-    let mut bodies = Vec::new();
-    for (name, mut profile) in profiles {
-        let path = profile_path(name);
-        let text = profile.remove("text_description");
-        let text = text.as_ref().and_then(Value::as_str).context("a text")?.to_owned();
-        let rest = Value::Object(profile).to_string();
-        bodies.push((path, text, rest.trim_start_matches('{').to_owned()));
-    }
-    let mix = Mix::seeded(1).with("save", 1, move |chance, into| {
-        saved += 1;
-        let (path, text, rest) = chance.choice(&bodies)?;
-        // Never what is stored already.
-        let text = Value::String(format!("{text} {saved}"));
-        into.extend_from_slice(&send(
-            "PUT",
-            path,
-            &format!("{{\"text_description\":{text},{rest}"),
-        ));
-        None
-    });
-    let mut asked = Asked::mixed(service.address(), 200, mix);
+    let mut asked = saves(&service, profiles)?;
     asked.warm(pace)?;
     let pairs = Pairs::taken(pace.turns, || {
         Ok(Pair { subject: asked.closed(pace)?, limit: bare.measure(pace.time)? })
@@ -83,6 +62,34 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
         limit: pairs.limit(),
         promises: vec![Promise::of_limit("rate", &pairs, |it| it.rate, Bound::AtLeast(0.35))],
     })
+}
+
+/// Saves profiles again and again, never what is stored already.
+pub(super) fn saves(
+    service: &Service,
+    profiles: Vec<(&str, Map<String, Value>)>,
+) -> anyhow::Result<Asked> {
+    let mut saved = 0_u64;
+    let mut bodies = Vec::new();
+    for (name, mut profile) in profiles {
+        let path = profile_path(name);
+        let text = profile.remove("text_description");
+        let text = text.as_ref().and_then(Value::as_str).context("a text")?.to_owned();
+        let rest = Value::Object(profile).to_string();
+        bodies.push((path, text, rest.trim_start_matches('{').to_owned()));
+    }
+    let mix = Mix::seeded(1).with("save", 1, move |chance, into| {
+        saved += 1;
+        let (path, text, rest) = chance.choice(&bodies)?;
+        let text = Value::String(format!("{text} {saved}"));
+        into.extend_from_slice(&send(
+            "PUT",
+            path,
+            &format!("{{\"text_description\":{text},{rest}"),
+        ));
+        None
+    });
+    Ok(Asked::mixed(service.address(), 200, mix))
 }
 
 /// A statement that saves a text and parameters of that size for one of as many artists.
