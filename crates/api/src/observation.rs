@@ -3,7 +3,14 @@
 mod exchange_span;
 mod server_timing;
 
-use std::{any::Any, cell::Cell, panic::AssertUnwindSafe, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    any::Any,
+    cell::Cell,
+    panic::AssertUnwindSafe,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     Error, HttpMessage, HttpResponse,
@@ -32,6 +39,9 @@ use crate::{
 
 /// The header that carries a request's identity, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A read that takes this long is told in the log however it ends.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// The route of a request that no route took.
 const NO_ROUTE: &str = "none";
@@ -162,7 +172,14 @@ impl Exchange {
         }
         self.state.metrics().observe(&self.method, route, status, duration);
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(method = %self.method, route, status = status.as_u16(), duration_us, "Request answered");
+        let is_read = matches!(self.method, Method::GET | Method::HEAD);
+        let is_failure = status.is_client_error() || status.is_server_error();
+        if is_read && !is_failure && duration < SLOW {
+            // Writing a line takes as long as answering from memory; metrics count these as well.
+            tracing::debug!(method = %self.method, route, status = status.as_u16(), duration_us, "Request answered");
+        } else {
+            tracing::info!(method = %self.method, route, status = status.as_u16(), duration_us, "Request answered");
+        }
     }
 }
 

@@ -23,12 +23,13 @@ pub(crate) use unrouted::{Routes, refuse};
 
 /// Registers every route, for the router and for the OpenAPI document at once.
 pub(crate) fn register(config: &mut ServiceConfig<'_>) {
-    artists::register(config);
+    // The router tries one after the other: first what is asked for most.
     style_profiles::register(config);
-    sources::register(config);
     similar_artists::register(config);
-    generations::register(config);
     statistics::register(config);
+    generations::register(config);
+    artists::register(config);
+    sources::register(config);
     keys::register(config);
     audit::register(config);
     operations::register(config);

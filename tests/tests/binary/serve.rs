@@ -36,6 +36,8 @@ async fn logs_one_json_object_a_line() -> anyhow::Result<()> {
     let program = Program::new()?;
     let mut serving = program.serve()?;
     let secret = body::changed(body::profile(), "/text_description", "a secret".into())?;
+    let routine = Request::get("/health/live").with("x-request-id", "routine");
+    ask(&serving, 200, routine).await?;
     for (status, request) in [
         (201, Request::put(artist("Sigur Rós", "/profile"), secret)),
         (404, Request::get(artist("Nobody", ""))),
@@ -59,6 +61,7 @@ async fn logs_one_json_object_a_line() -> anyhow::Result<()> {
     }
     let log = log.join("\n");
     assert!(!log.contains("secret") && !log.contains("Sigur"), "{log}");
+    assert!(!log.contains("routine"), "reads that went well are not told: {log}");
     assert!(log.contains("Stopped"), "{log}");
     Ok(())
 }

@@ -43,7 +43,7 @@ fn finishes_what_it_accepted_and_takes_no_more() -> anyhow::Result<()> {
     let text = body::profile().to_string();
     let mut upload = half_an_upload(&serving, &text)?;
     let mut idle = TcpStream::connect(address)?;
-    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: test\r\n\r\n")?;
+    idle.write_all(b"GET /nowhere HTTP/1.1\r\nhost: test\r\n\r\n")?;
     serving.logged("Request answered")?;
 
     serving.terminate()?;

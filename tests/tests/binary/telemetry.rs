@@ -139,7 +139,7 @@ async fn a_collector_that_is_away_is_no_request_s_trouble() -> anyhow::Result<()
     let serving = Serving::start(command(&program, &[("GROOVEBASE_OTLP_ENDPOINT", &endpoint)]))?;
 
     for _ in 0..20 {
-        assert_eq!(ask(&serving, Request::get("/health/live")).await?.status, 200);
+        assert_eq!(ask(&serving, Request::get("/nowhere")).await?.status, 404);
     }
     let log = ended(serving)?;
 

@@ -1,6 +1,6 @@
 //! What each route needs and how long it may take, in one table. A route that is not in it is open to nobody.
 
-use actix_web::{dev::ResourceDef, http::Method};
+use actix_web::http::Method;
 use domain::Scope;
 
 use crate::{access::Need, limits::Deadline};
@@ -68,21 +68,57 @@ pub(crate) struct RouteTable(Vec<Row>);
 
 struct Row {
     method: Method,
-    pattern: ResourceDef,
-    /// What every path of the pattern begins with: cheaper to compare than the whole.
-    beginning: &'static str,
+    parts: Vec<Part>,
     route: Route,
+}
+
+/// What lies between two slashes of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// This text.
+    Text(&'static str),
+    /// Anything, but not nothing.
+    Parameter,
+    /// Whatever follows, slashes as well.
+    Rest,
 }
 
 impl Default for RouteTable {
     fn default() -> Self {
         let rows = ROUTE_TABLE.into_iter().map(|(method, template, need, deadline)| Row {
             method,
-            pattern: ResourceDef::new(template),
-            beginning: template.split('{').next().unwrap_or(template),
+            parts: template.split('/').map(Part::of).collect(),
             route: Route { template, need, deadline },
         });
         Self(rows.collect())
+    }
+}
+
+impl Part {
+    fn of(text: &'static str) -> Self {
+        match text {
+            "{_:.*}" => Self::Rest,
+            _ if text.starts_with('{') => Self::Parameter,
+            _ => Self::Text(text),
+        }
+    }
+}
+
+impl Row {
+    /// As the router does, without its expressions: it will look for the route itself.
+    fn takes(&self, path: &str) -> bool {
+        let (mut parts, mut segments) = (self.parts.iter(), path.split('/'));
+        loop {
+            let fits = match (parts.next(), segments.next()) {
+                (None, None) | (Some(Part::Rest), Some(_)) => return true,
+                (Some(Part::Text(text)), Some(segment)) => *text == segment,
+                (Some(Part::Parameter), Some(segment)) => !segment.is_empty(),
+                _ => false,
+            };
+            if !fits {
+                return false;
+            }
+        }
     }
 }
 
@@ -94,11 +130,7 @@ impl RouteTable {
     pub(crate) fn find(&self, method: &Method, path: &str) -> Option<Route> {
         self.0
             .iter()
-            .filter(|row| {
-                row.method == *method
-                    && path.starts_with(row.beginning)
-                    && row.pattern.is_match(path)
-            })
+            .filter(|row| row.method == *method && row.takes(path))
             .map(|row| row.route)
             .max_by_key(|route| route.need)
     }
@@ -108,7 +140,44 @@ impl RouteTable {
 mod tests {
     use std::time::Duration;
 
+    use actix_web::dev::ResourceDef;
+
     use super::*;
+
+    #[test]
+    fn takes_what_the_router_takes() {
+        let beginnings = ["", "/", "//", "/api/v1", "/api/v1/artists", "/docs", "/health", "/x"];
+        let ends = [
+            "",
+            "/",
+            "//",
+            "/x",
+            "/x/",
+            "/x/profile",
+            "/x/profile/",
+            "/x//profile",
+            "/batch",
+            "/%2F/profile",
+        ];
+        let more = [
+            "/\u{1f941}/history",
+            "/x\n/profile",
+            "/series",
+            "/x/rotate",
+            "/live",
+            "/index.html/../x",
+        ];
+        for row in RouteTable::default().0 {
+            let router = ResourceDef::new(row.route.template);
+            let own = row.route.template;
+            for beginning in beginnings.into_iter().chain([own]) {
+                for end in ends.into_iter().chain(more) {
+                    let path = format!("{beginning}{end}");
+                    assert_eq!(row.takes(&path), router.is_match(&path), "{own} {path:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn finds_the_route_of_a_request() {

@@ -168,9 +168,12 @@ impl NewRows<'_> {
         store: &Store,
         transaction: &DatabaseTransaction,
     ) -> Result<u64, Failure> {
-        insert_all(transaction, self.artists).await?;
-        insert_all(transaction, self.profiles).await?;
+        // A profile or an embedding whose artist is there gives the artist a version. These come before their artists, who
+        // then take one instead of three.
+        transaction.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
         insert_all(transaction, self.embeddings).await?;
+        insert_all(transaction, self.profiles).await?;
+        insert_all(transaction, self.artists).await?;
         let known = known_sources(transaction, &self.sources).await?;
         let mut seen = HashSet::new();
         let now = store.now();
