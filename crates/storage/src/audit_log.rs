@@ -50,26 +50,34 @@ pub(crate) async fn audit_all(
 /// The same where a transaction is not the ORM's.
 #[cfg(feature = "postgres")]
 pub(crate) async fn audit_beside_the_orm(
-    store: &Store,
     connection: &mut sea_orm::sqlx::PgConnection,
-    author: &Author,
-    entry: AuditEntry,
+    records: &[AuditRecord],
 ) -> Result<(), Failure> {
-    let record = record(store, author, entry);
-    let row = AuditRow::of(&record)?;
+    let rows: Vec<AuditRow> = records.iter().map(AuditRow::of).collect::<Result<_, _>>()?;
+    let text = |text: fn(&AuditRow) -> Option<&str>| -> Vec<Option<&str>> {
+        rows.iter().map(text).collect()
+    };
+    let number = |number: fn(&AuditRow) -> Option<i64>| -> Vec<Option<i64>> {
+        rows.iter().map(number).collect()
+    };
     sea_orm::sqlx::query(
-        "INSERT INTO audit_log (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, entries)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO audit_log (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, artist_key,
+          entries, version_before, version_after)
+         SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+          $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[])",
     )
-    .bind(row.id)
-    .bind(time::OffsetDateTime::from(row.at))
-    .bind(row.actor)
-    .bind(row.actor_key_id)
-    .bind(row.actor_key)
-    .bind(row.actor_key_name)
-    .bind(row.request_id)
-    .bind(row.action)
-    .bind(row.entries)
+    .bind(rows.iter().map(|row| row.id).collect::<Vec<Uuid>>())
+    .bind(rows.iter().map(|row| row.at.into()).collect::<Vec<time::OffsetDateTime>>())
+    .bind(text(|row| Some(row.actor)))
+    .bind(rows.iter().map(|row| row.actor_key_id).collect::<Vec<Option<Uuid>>>())
+    .bind(text(|row| row.actor_key.as_deref()))
+    .bind(text(|row| row.actor_key_name.as_deref()))
+    .bind(text(|row| Some(&row.request_id)))
+    .bind(text(|row| Some(row.action)))
+    .bind(text(|row| row.artist_key.as_deref()))
+    .bind(number(|row| row.entries))
+    .bind(number(|row| row.version_before))
+    .bind(number(|row| row.version_after))
     .execute(connection)
     .await?;
     Ok(())

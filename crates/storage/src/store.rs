@@ -13,7 +13,7 @@ use domain::{
     RepositoryError, ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
 };
 #[cfg(feature = "postgres")]
-use sea_orm::sqlx::{Postgres, Transaction};
+use sea_orm::sqlx::{self, Postgres, Transaction};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
     IsolationLevel, PaginatorTrait, SqliteTransactionMode, Statement, TransactionOptions,
@@ -475,6 +475,16 @@ impl Store {
     pub(crate) async fn begin_raw(&self) -> Result<Transaction<'static, Postgres>, Failure> {
         let pool = self.database().get_postgres_connection_pool().clone();
         unbroken(async move { pool.begin().await }).await
+    }
+
+    /// The same for one that moves versions: from here to its end no other one does.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn begin_versioned_raw(
+        &self,
+    ) -> Result<Transaction<'static, Postgres>, Failure> {
+        let mut transaction = self.begin_raw().await?;
+        sqlx::query("SELECT lock_store_version()").execute(&mut *transaction).await?;
+        Ok(transaction)
     }
 
     /// Begins a transaction that moves versions: from here to its end no other one does.

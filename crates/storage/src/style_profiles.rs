@@ -21,7 +21,9 @@ use crate::{
     store::Store,
 };
 
-pub(crate) use self::saving::{Save, write_all};
+pub(crate) use self::saving::Save;
+#[cfg(feature = "sqlite")]
+pub(crate) use self::saving::{Stored, sqlite::write_all};
 
 /// [`StyleProfiles`] through SeaORM.
 #[derive(Debug, Clone)]
@@ -98,7 +100,9 @@ impl SeaStyleProfiles {
         let transaction = self.0.begin_versioned().await?;
         let key = artist;
         let stored = rows(&*transaction, &[key.as_str()]).await?.into_iter().next();
-        expect(expected, stored.as_ref())?;
+        let current = stored.as_ref().filter(|rows| rows.profile.is_some());
+        let current = current.map(|rows| artist::stored_version(rows.artist.version));
+        expect(expected, current.transpose()?)?;
         let Some(Rows { artist, profile: Some(profile), .. }) = stored else { return Ok(None) };
 
         style_embedding::Entity::delete_by_id(artist.id).exec(&*transaction).await?;
@@ -171,11 +175,8 @@ async fn version(database: &impl ConnectionTrait, artist: ArtistId) -> Result<i6
     version.ok_or_else(|| RepositoryError::Conflict.into())
 }
 
-fn expect(expected: Expected, stored: Option<&Rows>) -> Result<(), Failure> {
-    let current = stored
-        .filter(|rows| rows.profile.is_some())
-        .map(|rows| artist::stored_version(rows.artist.version))
-        .transpose()?;
+/// Whether what is stored, at this version, is what somebody expects.
+fn expect(expected: Expected, current: Option<Version>) -> Result<(), Failure> {
     if expected.is_met_by(current) { Ok(()) } else { Err(mismatch(current)) }
 }
 

@@ -9,7 +9,7 @@ use sea_orm::sqlx::{self, Connection as _, Postgres, Row, Transaction};
 use self::copy::Copy;
 use super::remembered;
 use crate::{
-    audit_log::audit_beside_the_orm,
+    audit_log::{audit_beside_the_orm, record},
     connect::unhurried,
     error::Failure,
     store::{Store, unbroken},
@@ -139,10 +139,9 @@ pub(super) async fn load(
     author: &Author,
 ) -> Result<BulkCounts, Failure> {
     let _writer = store.writer().await?;
-    let began = store.begin_raw().await;
+    let began = store.begin_versioned_raw().await;
     store.note_connection(began.as_ref());
     let mut transaction = began?;
-    sqlx::query("SELECT lock_store_version()").execute(&mut *transaction).await?;
     sqlx::query(INCOMING).execute(&mut *transaction).await?;
     sqlx::query(INCOMING_SOURCES).execute(&mut *transaction).await?;
     let transaction = copy_in(transaction, COPY_INCOMING, incoming(batch)?).await?;
@@ -171,7 +170,7 @@ pub(super) async fn load(
         sources,
     };
     if let Some(entry) = remembered(counts) {
-        audit_beside_the_orm(store, &mut transaction, author, entry).await?;
+        audit_beside_the_orm(&mut transaction, &[record(store, author, entry)]).await?;
     }
     transaction.commit().await?;
     Ok(counts)

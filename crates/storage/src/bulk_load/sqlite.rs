@@ -17,7 +17,7 @@ use crate::{
     entity::{StoredVector, artist, research_source, style_embedding, style_profile},
     error::Failure,
     store::Store,
-    style_profiles::{Rows, rows, write_all},
+    style_profiles::{Rows, Stored, rows, write_all},
 };
 
 /// Rows of one statement; SQLite binds at most 32,766 values and a profile has 19.
@@ -50,7 +50,7 @@ pub(super) async fn load(
                 let id = ArtistId::from_uuid(rows.artist.id);
                 let outcome = compared(profile, &rows)?;
                 if !matches!(outcome, Outcome::Unchanged) {
-                    changed.push((&**profile, Some(rows)));
+                    changed.push((&**profile, Some(Stored::of(&rows)?)));
                 }
                 (id, outcome)
             }

@@ -62,6 +62,10 @@ pub(crate) fn pending(backend: Backend, name: &ArtistName, now: Timestamp) -> Ac
     }
 }
 
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "PostgreSQL takes columns as arrays")
+)]
 impl ActiveModel {
     /// Notes what the artist's profile says of it.
     pub(crate) fn follow(&mut self, profile: &NewStyleProfile) -> Result<(), Failure> {

@@ -17,6 +17,10 @@ pub(crate) enum StoredVector {
 }
 
 impl StoredVector {
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "PostgreSQL takes columns as arrays")
+    )]
     pub(crate) fn new(backend: Backend, embedding: &Embedding) -> Self {
         match backend {
             Backend::Postgres => Self::Vector(PgVector::from(embedding.as_slice().to_vec())),

@@ -57,6 +57,10 @@ impl Related<artist::Entity> for Entity {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The row for a profile. Identity and first time are those of the profile it replaces, if any.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "PostgreSQL takes columns as arrays")
+)]
 pub(crate) fn row(
     backend: Backend,
     profile: &NewStyleProfile,

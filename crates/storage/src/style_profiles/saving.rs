@@ -1,33 +1,33 @@
 //! Saving profiles, those of several callers in one transaction.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
 use std::{collections::HashMap, sync::Arc};
 
 use domain::{
-    ArtistId, ArtistKey, AuditAction, AuditEntry, AuditSubject, Author, Expected, NewStyleProfile,
-    RepositoryError, SavedProfile,
+    ArtistId, ArtistKey, ArtistName, AuditAction, AuditEntry, AuditRecord, AuditSubject, Author,
+    Expected, JsonArray, NewStyleProfile, RepositoryError, SavedProfile, StyleProfile,
+    StyleProfileId, Timestamp, Version,
 };
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QuerySelect, Set, TryIntoModel, Value, prelude::Uuid, sea_query::OnConflict,
-};
+use sea_orm::prelude::Uuid;
 
-use super::{Rows, expect, rows};
+#[cfg(feature = "sqlite")]
+use super::Rows;
+use super::expect;
 use crate::{
-    audit_log::{audit_all, record},
+    audit_log::record,
     entity::{
-        StoredTime, StoredVector,
-        artist::{self, stored_version},
-        style_embedding, style_profile,
+        StoredTime,
+        artist::{artist_name, stored_version},
     },
     error::Failure,
     group_commit::{GroupCommit, GroupWrite, Outcome, Told},
-    insert::{power_of_two, with_rows},
     query_statistics::{Operation, Table},
-    store::Store,
+    store::{Backend, Store},
 };
-
-/// Rows of one statement at most. Few, so that few different statements are prepared on each connection.
-const MOST_ROWS: usize = 64;
 
 /// A profile that a caller wants to save.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl GroupWrite for Save {
 
     const OPERATION: Operation = Operation::Save;
     const TABLE: Table = Table::StyleProfiles;
-    const MOST_ROWS: usize = MOST_ROWS;
+    const MOST_ROWS: usize = 64;
     // Whoever moves versions keeps all others who do so out until it is committed: a second one could prepare nothing.
     const MOST_COMMITTERS: usize = 1;
 
@@ -80,201 +80,178 @@ impl Save {
     }
 }
 
-/// Saves what finds what it expects; the others are told what there is instead.
+/// Saves what finds what it expects, in one transaction; the others are told what there is instead.
 async fn save(store: &Store, saves: &[Save]) -> Result<Vec<Outcome<Save>>, Failure> {
     let _writer = store.writer().await?;
-    let transaction = store.begin_versioned().await?;
-    let keys: Vec<&str> = saves.iter().map(|save| save.key().as_str()).collect();
-    let mut stored = HashMap::with_capacity(keys.len());
-    for rows in rows(&*transaction, &keys).await? {
-        stored.insert(rows.artist.name_key.clone(), rows);
+    match store.backend() {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => postgres::save(store, saves).await,
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => sqlite::save(store, saves).await,
+        #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+        _ => Err(RepositoryError::Conflict.into()),
     }
-
-    let mut refusals: Vec<Option<RepositoryError>> = Vec::with_capacity(saves.len());
-    let (mut admitted, mut before) = (Vec::new(), Vec::new());
-    for save in saves {
-        let rows = stored.remove(save.key().as_str());
-        let refusal = expect(save.expected, rows.as_ref()).err();
-        if refusal.is_none() {
-            before.push(rows.as_ref().map(|it| stored_version(it.artist.version)).transpose()?);
-            admitted.push((&save.profile, rows));
-        }
-        refusals.push(refusal.map(RepositoryError::from));
-    }
-    if admitted.is_empty() {
-        return Ok(refusals.into_iter().flatten().map(Err).collect());
-    }
-
-    let written = write_all(store, &*transaction, admitted).await?;
-    let authors = saves.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
-    let audited = authors.zip(written.iter().zip(before)).map(|((save, _), (saved, before))| {
-        let entry = AuditEntry {
-            action: AuditAction::ProfileSaved,
-            subject: AuditSubject::artist(save.key()),
-            before,
-            after: Some(saved.profile.version),
-        };
-        record(store, &save.author, entry)
-    });
-    audit_all(store.backend(), &*transaction, audited.collect()).await?;
-    transaction.commit().await?;
-
-    let mut written = written.into_iter();
-    let outcome = |refusal: Option<RepositoryError>| match refusal {
-        Some(refusal) => Err(refusal),
-        None => written.next().ok_or(RepositoryError::Conflict),
-    };
-    Ok(refusals.into_iter().map(outcome).collect())
 }
 
-/// Writes profiles of different artists over what is stored of these, inside a transaction that began with the lock on
-/// versions.
-pub(crate) async fn write_all(
-    store: &Store,
-    transaction: &impl ConnectionTrait,
-    profiles: Vec<(&NewStyleProfile, Option<Rows>)>,
-) -> Result<Vec<SavedProfile>, Failure> {
-    if profiles.is_empty() {
-        return Ok(Vec::new());
+/// What a save has to know of what is stored of its artist.
+pub(crate) struct Stored {
+    id: ArtistId,
+    name: ArtistName,
+    version: Version,
+    /// Identity and first time of the profile, if there is one.
+    profile: Option<(StyleProfileId, Timestamp)>,
+}
+
+impl Stored {
+    /// The same of what was read anyway.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn of(Rows { artist, profile, .. }: &Rows) -> Result<Self, Failure> {
+        let profile = profile.as_ref().map(|row| (row.id, row.created_at));
+        Self::new(artist.id, &artist.name, artist.version, profile)
     }
-    let (backend, now) = (store.backend(), store.now());
-    let (mut artists, mut kept) = (Vec::with_capacity(profiles.len()), Vec::new());
-    let (mut new, mut known) = (Vec::new(), Vec::new());
-    let (mut rows, mut embeddings, mut without) = (Vec::new(), Vec::new(), Vec::new());
-    for (profile, stored) in profiles {
-        let (artist, replaced) = match stored {
-            Some(Rows { artist, profile, .. }) => (Some(artist), profile),
-            None => (None, None),
-        };
-        let mut row = match &artist {
-            Some(artist) => artist.clone().into_active_model(),
-            None => artist::pending(backend, &profile.artist, now),
-        };
-        row.follow(profile)?;
-        row.last_updated = Set(StoredTime::new(backend, now));
-        let is_known = artist.is_some();
-        let artist = row.clone().try_into_model()?;
-        let id = ArtistId::from_uuid(artist.id);
-        rows.push(style_profile::row(backend, profile, id, replaced.as_ref(), now));
-        let embedding = profile.embedding.as_ref().map(|embedding| style_embedding::Model {
-            artist_id: artist.id,
-            embedding: StoredVector::new(backend, embedding),
+
+    fn new(
+        id: Uuid,
+        name: &str,
+        version: i64,
+        profile: Option<(Uuid, StoredTime)>,
+    ) -> Result<Self, Failure> {
+        let profile = profile
+            .map(|(id, made)| Ok::<_, Failure>((StyleProfileId::from_uuid(id), made.timestamp()?)));
+        Ok(Self {
+            id: ArtistId::from_uuid(id),
+            name: artist_name(name)?,
+            version: stored_version(version)?,
+            profile: profile.transpose()?,
+        })
+    }
+}
+
+/// What becomes of saves, given what is stored.
+struct Plan<'a> {
+    now: Timestamp,
+    /// Who is told that there is something else than expected.
+    refusals: Vec<Option<RepositoryError>>,
+    /// What is written for the others, in their order.
+    writings: Vec<Writing<'a>>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(saves: &'a [Save], mut stored: HashMap<String, Stored>, now: Timestamp) -> Self {
+        let mut plan =
+            Self { now, refusals: Vec::with_capacity(saves.len()), writings: Vec::new() };
+        for save in saves {
+            let stored = stored.remove(save.key().as_str());
+            let current = stored.as_ref().filter(|it| it.profile.is_some()).map(|it| it.version);
+            let refusal = expect(save.expected, current).err().map(RepositoryError::from);
+            if refusal.is_none() {
+                plan.writings.push(Writing::new(&save.profile, stored, now));
+            }
+            plan.refusals.push(refusal);
+        }
+        plan
+    }
+
+    fn audited(
+        &self,
+        store: &Store,
+        saves: &[Save],
+        written: &HashMap<ArtistId, Written>,
+    ) -> Vec<AuditRecord> {
+        let admitted = saves.iter().zip(&self.refusals).filter(|(_, refusal)| refusal.is_none());
+        let audited = admitted.zip(&self.writings).map(|((save, _), writing)| {
+            let entry = AuditEntry {
+                action: AuditAction::ProfileSaved,
+                subject: AuditSubject::artist(save.key()),
+                before: writing.before,
+                after: written.get(&writing.artist).map(|written| written.version),
+            };
+            record(store, &save.author, entry)
         });
-        match &embedding {
-            Some(embedding) => embeddings.push(embedding.clone().into_active_model()),
-            None if is_known => without.push(artist.id),
-            None => {}
+        audited.collect()
+    }
+
+    /// What everybody is told.
+    fn told(self, mut written: HashMap<ArtistId, Written>) -> Vec<Outcome<Save>> {
+        let Self { now, refusals, writings } = self;
+        let mut writings = writings.into_iter();
+        let mut told = Vec::with_capacity(refusals.len());
+        for refusal in refusals {
+            let written = match refusal {
+                Some(refusal) => Err(refusal),
+                None => writings
+                    .next()
+                    .and_then(|writing| Some((written.remove(&writing.artist)?, writing)))
+                    .map(|(written, writing)| writing.saved(written, now))
+                    .ok_or(RepositoryError::Conflict),
+            };
+            told.push(written);
         }
-        if is_known {
-            known.push(following(&artist));
-        } else {
-            new.push(row);
-        }
-        kept.push((embedding, replaced.is_none()));
-        artists.push(artist);
+        told
+    }
+}
+
+/// A profile on its way into the database.
+struct Writing<'a> {
+    profile: &'a NewStyleProfile,
+    /// The artist, under the name that is shown.
+    artist: ArtistId,
+    name: ArtistName,
+    /// The artist's version, if it is known.
+    before: Option<Version>,
+    id: StyleProfileId,
+    created: bool,
+    created_at: Timestamp,
+}
+
+/// What the database made of it.
+struct Written {
+    version: Version,
+    /// As the database understands it: it may write a number in another way.
+    midi_templates: JsonArray,
+}
+
+impl<'a> Writing<'a> {
+    fn new(profile: &'a NewStyleProfile, stored: Option<Stored>, now: Timestamp) -> Self {
+        let (before, artist, name, replaced) = match stored {
+            Some(Stored { id, name, version, profile }) => (Some(version), id, name, profile),
+            None => (None, ArtistId::generate(), profile.artist.clone(), None),
+        };
+        let created = replaced.is_none();
+        let (id, created_at) = replaced.unwrap_or_else(|| (StyleProfileId::generate(), now));
+        Self { profile, artist, name, before, id, created, created_at }
     }
 
-    // Artists first: those of children that change take a version only if they have none of this transaction.
-    insert_many(transaction, new, None).await?;
-    with_rows(transaction, backend, FOLLOW, known).await?;
-    let mut written = upsert_profiles(transaction, rows).await?;
-    let embedding = OnConflict::column(style_embedding::Column::ArtistId)
-        .update_column(style_embedding::Column::Embedding)
-        .to_owned();
-    insert_many(transaction, embeddings, Some(&embedding)).await?;
-    if !without.is_empty() {
-        style_embedding::Entity::delete_many()
-            .filter(style_embedding::Column::ArtistId.is_in(without))
-            .exec(transaction)
-            .await?;
+    fn saved(self, written: Written, now: Timestamp) -> SavedProfile {
+        let Self { profile, artist, name, before: _, id, created, created_at } = self;
+        let NewStyleProfile {
+            artist: _,
+            text_description,
+            quantitative_params,
+            embedding,
+            midi_templates: _,
+            confidence,
+            sources_count,
+        } = profile;
+        let profile = StyleProfile {
+            id,
+            artist_id: artist,
+            artist: name,
+            version: written.version,
+            text_description: text_description.clone(),
+            quantitative_params: *quantitative_params,
+            embedding: embedding.clone(),
+            midi_templates: written.midi_templates,
+            confidence: *confidence,
+            sources_count: *sources_count,
+            created_at,
+            updated_at: now,
+        };
+        SavedProfile { profile: Arc::new(profile), created }
     }
 
-    // The triggers of all three tables have run; whichever was last set the versions.
-    let versions = versions(transaction, artists.iter().map(|artist| artist.id)).await?;
-    let saved = artists.into_iter().zip(kept).map(|(mut artist, (embedding, created))| {
-        let row = written.remove(&artist.id).ok_or(RepositoryError::Conflict)?;
-        artist.version = *versions.get(&artist.id).ok_or(RepositoryError::Conflict)?;
-        let profile = Arc::new(style_profile::profile(&artist, row, embedding)?);
-        Ok(SavedProfile { profile, created })
-    });
-    saved.collect()
-}
-
-/// What an artist is known by follows its profile.
-const FOLLOW: (&str, usize, &str) = (
-    "WITH saved (id, research_status, sources_count, confidence_score, last_updated) AS (VALUES",
-    5,
-    ") UPDATE artists SET research_status = saved.research_status, sources_count = saved.sources_count, \
-     confidence_score = saved.confidence_score, last_updated = saved.last_updated \
-     FROM saved WHERE artists.id = saved.id",
-);
-
-fn following(artist: &artist::Model) -> [Value; 5] {
-    [
-        artist.id.into(),
-        artist.research_status.clone().into(),
-        artist.sources_count.into(),
-        artist.confidence_score.into(),
-        artist.last_updated.into(),
-    ]
-}
-
-/// Writes profiles over those of the same artists, and returns what is stored now, by artist.
-async fn upsert_profiles(
-    transaction: &impl ConnectionTrait,
-    rows: Vec<style_profile::ActiveModel>,
-) -> Result<HashMap<Uuid, style_profile::Model>, Failure> {
-    use style_profile::Column;
-
-    let replaced = Column::iter()
-        .filter(|column| !matches!(column, Column::Id | Column::ArtistId | Column::CreatedAt));
-    let replace = OnConflict::column(Column::ArtistId).update_columns(replaced).to_owned();
-    let mut stored = HashMap::with_capacity(rows.len());
-    for some in in_powers_of_two(rows) {
-        // As the database understands them: it may write a number in another way.
-        let rows = style_profile::Entity::insert_many(some)
-            .on_conflict(replace.clone())
-            .exec_with_returning(transaction)
-            .await?;
-        stored.extend(rows.into_iter().map(|row| (row.artist_id, row)));
+    /// How many sources the artist has by this profile.
+    fn sources(&self) -> Result<i32, Failure> {
+        i32::try_from(self.profile.sources_count.total()).map_err(Failure::corrupt)
     }
-    Ok(stored)
-}
-
-async fn insert_many<A: ActiveModelTrait + Send>(
-    transaction: &impl ConnectionTrait,
-    rows: Vec<A>,
-    conflict: Option<&OnConflict>,
-) -> Result<(), Failure> {
-    for some in in_powers_of_two(rows) {
-        let mut insert = A::Entity::insert_many(some);
-        if let Some(conflict) = conflict {
-            insert = insert.on_conflict(conflict.clone());
-        }
-        insert.exec_without_returning(transaction).await?;
-    }
-    Ok(())
-}
-
-/// In parts of as many as a power of two, so that few different statements are prepared on each connection.
-fn in_powers_of_two<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
-    let mut rows = rows.into_iter();
-    std::iter::from_fn(move || {
-        let count = power_of_two(rows.len().min(MOST_ROWS));
-        (count != 0).then(|| rows.by_ref().take(count).collect())
-    })
-}
-
-async fn versions(
-    database: &impl ConnectionTrait,
-    artists: impl Iterator<Item = Uuid>,
-) -> Result<HashMap<Uuid, i64>, Failure> {
-    let versions = artist::Entity::find()
-        .select_only()
-        .columns([artist::Column::Id, artist::Column::Version])
-        .filter(artist::Column::Id.is_in(artists))
-        .into_tuple::<(Uuid, i64)>()
-        .all(database)
-        .await?;
-    Ok(versions.into_iter().collect())
 }
