@@ -7,6 +7,7 @@ use std::{
     any::Any,
     cell::Cell,
     panic::AssertUnwindSafe,
+    pin::pin,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -78,7 +79,7 @@ pub(crate) async fn observe(
     if let Some(trace_id) = traced.trace_id() {
         logged.record("trace_id", trace_id);
     }
-    async move {
+    let answering = pin!(async move {
         let most_bytes = exchange.state.limits().url_bytes;
         let sizes = check_sizes(&exchange.path, request.uri().query(), most_bytes);
         if let Err(problem) = sizes.and_then(|()| path::check(&exchange.path)) {
@@ -91,11 +92,9 @@ pub(crate) async fn observe(
             }
             Err(panic) => Err(exchange.fail(&Problem::internal(Arc::new(Panicked::of(&*panic))))),
         }
-    }
-    .instrument(logged)
-    // Who does not see the other one finds its parent among those that are entered.
-    .instrument(traced.span().clone())
-    .await
+    });
+    // Who does not see the one span finds its parent in the other, among those that are entered.
+    answering.instrument(logged).instrument(traced.span().clone()).await
 }
 
 /// A request under way.

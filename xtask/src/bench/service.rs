@@ -67,7 +67,7 @@ impl Service {
     /// Waits until a search is answered from the index in memory, which is loaded while the service is ready already.
     pub(crate) fn until_indexed(&self, search: &[u8]) -> anyhow::Result<()> {
         let (mut caller, began) = (self.caller()?, Instant::now());
-        while caller.expect(200, search)?.header("x-cache") != Some("index") {
+        while caller.expect(200, search)?.header("x-cache") == Some("database") {
             ensure!(began.elapsed() < PATIENCE, "searches are not answered from memory");
             thread::sleep(MOMENT);
         }

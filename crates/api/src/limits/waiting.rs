@@ -89,6 +89,8 @@ struct Learned {
     /// How many waited at once in this window.
     peak: usize,
     window: Instant,
+    /// Whether the window before it was slow.
+    was_slow: bool,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,7 @@ impl Waiting {
             slower: Vec::new(),
             peak: 0,
             window: Instant::now(),
+            was_slow: false,
         };
         Self {
             now: AtomicUsize::new(0),
@@ -205,22 +208,28 @@ impl Waiting {
         } else {
             *learned.slower.select_nth_unstable_by(half, f64::total_cmp).1
         };
-        self.most.store(self.next(self.most(), slower, learned.peak), Ordering::Relaxed);
+        // Whoever is slow with hardly anybody beside is slow for another reason: a body that takes its time, for example.
+        let is_slow = SLOWER < slower && self.least < learned.peak;
+        // One slow window is a burst: connections that are opened, for example.
+        if !is_slow || learned.was_slow {
+            let slower = is_slow.then_some(slower);
+            self.most.store(self.next(self.most(), slower, learned.peak), Ordering::Relaxed);
+        }
+        learned.was_slow = is_slow;
         learned.slower.clear();
         learned.peak = 0;
         learned.window = now;
     }
 
-    /// The bound after a window in which half of the answers took so many times as long as unhurried.
+    /// The bound after a window in which half of the answers took so many times as long as unhurried, if that is slow.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         clippy::cast_sign_loss,
         reason = "a part of a small number, rounded down on purpose"
     )]
-    fn next(&self, most: usize, slower: f64, peak: usize) -> usize {
-        // Whoever is slow with hardly anybody beside is slow for another reason: a body that takes its time, for example.
-        let next = if SLOWER < slower && self.least < peak {
+    fn next(&self, most: usize, slower: Option<f64>, peak: usize) -> usize {
+        let next = if let Some(slower) = slower {
             // A bound that nobody reached is not what was too high.
             (most.min(peak) as f64 * (SLOWER / slower).max(STEEPEST)) as usize
         } else {
@@ -283,6 +292,8 @@ mod tests {
         window(&waiting, &mut at, 1, 0);
         assert_eq!(waiting.most(), 1_000);
         window(&waiting, &mut at, 4, 63);
+        assert_eq!(waiting.most(), 1_000, "a burst");
+        window(&waiting, &mut at, 4, 63);
         // From as many as waited, and not from a bound that nobody reached.
         assert_eq!(waiting.most(), 32);
         for _ in 0..10 {
@@ -309,14 +320,18 @@ mod tests {
         quickly(&waiting, &mut at, 50);
         assert_eq!(waiting.most(), 1_000);
         waiting.note_line(at);
-        quickly(&waiting, &mut at, 50);
+        for _ in 0..3 {
+            quickly(&waiting, &mut at, 50);
+        }
         assert!(waiting.most() <= 8, "{}", waiting.most());
         at += LINE;
         for _ in 0..100 {
             quickly(&waiting, &mut at, 50);
         }
         assert_eq!(waiting.most(), 1_000);
-        quickly(&waiting, &mut at, 51);
+        for _ in 0..3 {
+            quickly(&waiting, &mut at, 51);
+        }
         assert!(waiting.most() <= 8, "{}", waiting.most());
     }
 
@@ -377,6 +392,7 @@ mod tests {
         let (waiting, began) = (Waiting::with(2, 2, 1_000), Instant::now());
         let mut at = began;
         window(&waiting, &mut at, 1, 0);
+        window(&waiting, &mut at, 8, 15);
         window(&waiting, &mut at, 8, 15);
         assert_eq!(waiting.most(), 4);
         let held: Vec<_> = (0..4).map(|_| waiting.enter(began, 0)).collect();

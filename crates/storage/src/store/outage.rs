@@ -64,7 +64,8 @@ impl Outage {
         }
     }
 
-    fn is_known(&self) -> bool {
+    /// Whether nobody could get a connection.
+    pub(super) fn is_known(&self) -> bool {
         self.is_known.load(Ordering::Relaxed)
     }
 }
