@@ -57,6 +57,9 @@ async fn a_key_from_the_command_line_opens_the_service() -> anyhow::Result<()> {
         assert!(began.elapsed() < PATIENCE, "the service never heard of the key");
     }
     let line = serving.logged("Request answered")?;
+    // What goes well is not told.
+    let nowhere = Request::get("/nowhere").with("authorization", format!("Bearer {key}"));
+    assert_eq!(serving.client().send(&nowhere).await?.status, 404);
     serving.terminate()?;
     let log = serving.ended()?.join("\n");
 
