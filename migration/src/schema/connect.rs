@@ -3,7 +3,11 @@
 //! By way of the driver rather than of SeaORM's connector: the latter repeats the URL, password and
 //! all, in an error and in a trace span.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sea_orm_migration::sea_orm::{
     DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector,
@@ -14,7 +18,7 @@ use sea_orm_migration::sea_orm::{
     },
 };
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{MigrationError, error::may_pass};
 
@@ -23,6 +27,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long to wait for somebody who is writing to the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long to wait before asking again, where SQLite does not wait by itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) async fn connect(url: &str) -> Result<DatabaseConnection, MigrationError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -62,13 +69,27 @@ async fn sqlite(url: &str) -> Result<DatabaseConnection, sqlx::Error> {
         // Setting it is a write. It stays with the file.
         options = options.journal_mode(SqliteJournalMode::Wal);
     }
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options.disable_statement_logging())
-        .await?;
+    let options = options.disable_statement_logging();
+    let began = Instant::now();
+    let pool = loop {
+        let pool =
+            SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        match pool.connect_with(options.clone()).await {
+            // Of several who want to set the journal's mode of a new file, SQLite lets none wait who would keep another
+            // one waiting.
+            Err(error) if is_busy(&error) && began.elapsed() < BUSY_TIMEOUT => {
+                sleep(BUSY_PAUSE).await;
+            }
+            pool => break pool?,
+        }
+    };
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+/// Whether it is the result code `SQLITE_BUSY`, in whichever form.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// The `mode` in an SQLite URL's query.
