@@ -12,6 +12,7 @@ use std::{
 
 use domain::RepositoryError;
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     error::Failure,
@@ -64,7 +65,15 @@ struct Queue<W: GroupWrite> {
 
 struct Waiting<W: GroupWrite> {
     wanted: W,
-    answer: oneshot::Sender<Outcome<W>>,
+    answer: oneshot::Sender<Answer<W>>,
+    /// What log lines of the caller are part of.
+    span: Span,
+}
+
+struct Answer<W: GroupWrite> {
+    outcome: Outcome<W>,
+    /// Whether it was done as part of this caller's request.
+    is_own: bool,
 }
 
 /// Writes what one caller wants, and returns when it is committed.
@@ -76,7 +85,7 @@ pub(crate) async fn write<W: GroupWrite>(store: &Store, wanted: W) -> Outcome<W>
         if queue.committers != 0 && store.is_away() {
             return Err(Failure::unavailable(Away).into());
         }
-        queue.waiting.push_back(Waiting { wanted, answer });
+        queue.waiting.push_back(Waiting { wanted, answer, span: Span::current() });
         let begins = queue.committers < W::MOST_COMMITTERS;
         queue.committers += usize::from(begins);
         begins
@@ -85,8 +94,11 @@ pub(crate) async fn write<W: GroupWrite>(store: &Store, wanted: W) -> Outcome<W>
         // A task of its own: a caller who goes away takes nobody else's commit along.
         store.spawn(Committer::<W>::new(store.clone()).run());
     }
-    let answered = store.waits_for(W::OPERATION, W::TABLE, answered).await;
-    answered.unwrap_or_else(|lost| Err(Failure::unavailable(lost).into()))
+    let is_counted = |answer: &Result<Answer<W>, _>| answer.as_ref().is_ok_and(|it| it.is_own);
+    match store.waits_for(W::OPERATION, W::TABLE, answered, is_counted).await {
+        Ok(answer) => answer.outcome,
+        Err(lost) => Err(Failure::unavailable(lost).into()),
+    }
 }
 
 impl<W: GroupWrite> Default for GroupCommit<W> {
@@ -136,11 +148,14 @@ impl<W: GroupWrite> Committer<W> {
 
     async fn run(mut self) {
         while let Some(waiting) = self.next() {
+            // What there is to tell of it is told as part of the first one's request.
+            let span = waiting.first().map_or_else(Span::none, |first| first.span.clone());
             let (callers, answers): (Vec<_>, Vec<_>) =
                 waiting.into_iter().map(|it| (it.wanted, it.answer)).unzip();
-            for (answer, outcome) in answers.into_iter().zip(self.write(&callers).await) {
+            let outcomes = self.write(&callers).instrument(span).await;
+            for (place, (answer, outcome)) in answers.into_iter().zip(outcomes).enumerate() {
                 // Whoever went away does not hear of it.
-                let _ = answer.send(outcome);
+                let _ = answer.send(Answer { outcome, is_own: place == 0 });
             }
             if self.store.is_away() {
                 self.refuse_those_who_wait();
@@ -152,7 +167,8 @@ impl<W: GroupWrite> Committer<W> {
     fn refuse_those_who_wait(&self) {
         let waiting: Vec<_> = W::group_commit(&self.store).queue().waiting.drain(..).collect();
         for Waiting { answer, .. } in waiting {
-            let _ = answer.send(Err(Failure::unavailable(Away).into()));
+            let outcome = Err(Failure::unavailable(Away).into());
+            let _ = answer.send(Answer { outcome, is_own: false });
         }
     }
 
@@ -247,7 +263,7 @@ mod tests {
         let wanted = [('a', 3), ('b', 3), ('a', 1), ('c', 5), ('d', 4), ('e', 11), ('f', 1)];
         let waiting = wanted.map(|(what, rows)| {
             let (answer, _) = oneshot::channel();
-            Waiting { wanted: Wanted(what, rows), answer }
+            Waiting { wanted: Wanted(what, rows), answer, span: Span::none() }
         });
         let mut queue = Queue { waiting: waiting.into(), committers: 0 };
 

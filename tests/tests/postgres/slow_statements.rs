@@ -31,10 +31,10 @@ async fn are_told_with_their_plan_and_run_once() -> anyhow::Result<()> {
     assert!(told["duration_ms"].as_u64().is_some_and(|took| 600 <= took), "{told}");
     assert_eq!(told["span"]["request_id"], "slow-one", "{told}");
     let statement = told["statement"].as_str().unwrap_or_default();
-    assert!(statement.starts_with(r#"INSERT INTO "artists""#), "{told}");
+    assert!(statement.contains("INSERT INTO artists"), "{told}");
     assert_eq!(explained["statement"], statement);
     let plan = explained["plan"].as_str().unwrap_or_default();
-    assert!(plan.starts_with("Insert on artists"), "{explained}");
+    assert!(plan.contains("Insert on artists"), "{explained}");
     let read = serving.client().send(&Request::get(artist("J Dilla", ""))).await?;
     assert_eq!(read.status, 200, "{read:?}");
 

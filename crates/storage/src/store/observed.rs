@@ -76,16 +76,20 @@ impl Store {
         outcome
     }
 
-    /// Waits for what others do in the database for several callers, and traces it as this caller's.
+    /// Waits for what others do in the database for several callers, and traces it as this caller's. It is counted as well
+    /// unless that is done already.
     pub(crate) async fn waits_for<T>(
         &self,
         operation: Operation,
         table: Table,
         others: impl Future<Output = T>,
+        is_counted: impl FnOnce(&T) -> bool,
     ) -> T {
         let (span, began) = (self.span(operation, table), Instant::now());
         let outcome = others.instrument(span.clone()).await;
-        span.record("elapsed_ns", nanos(began.elapsed()));
+        if !is_counted(&outcome) {
+            span.record("elapsed_ns", nanos(began.elapsed()));
+        }
         outcome
     }
 
