@@ -17,7 +17,7 @@ use tracing::{Instrument as _, Span};
 use crate::{
     error::Failure,
     query_statistics::{Operation, Table},
-    store::{Away, Store},
+    store::Store,
 };
 
 /// What one caller wants to be written, all of it or nothing.
@@ -81,10 +81,6 @@ pub(crate) async fn write<W: GroupWrite>(store: &Store, wanted: W) -> Outcome<W>
     let (answer, answered) = oneshot::channel();
     let begins = {
         let mut queue = W::group_commit(store).queue();
-        // Whoever tries has not got in yet.
-        if queue.committers != 0 && store.is_away() {
-            return Err(Failure::unavailable(Away).into());
-        }
         queue.waiting.push_back(Waiting { wanted, answer, span: Span::current() });
         let begins = queue.committers < W::MOST_COMMITTERS;
         queue.committers += usize::from(begins);
@@ -157,18 +153,6 @@ impl<W: GroupWrite> Committer<W> {
                 // Whoever went away does not hear of it.
                 let _ = answer.send(Answer { outcome, is_own: place == 0 });
             }
-            if self.store.is_away() {
-                self.refuse_those_who_wait();
-            }
-        }
-    }
-
-    /// Nobody waits for a server for as long as it takes several, one after the other, to find out that it is away.
-    fn refuse_those_who_wait(&self) {
-        let waiting: Vec<_> = W::group_commit(&self.store).queue().waiting.drain(..).collect();
-        for Waiting { answer, .. } in waiting {
-            let outcome = Err(Failure::unavailable(Away).into());
-            let _ = answer.send(Answer { outcome, is_own: false });
         }
     }
 

@@ -503,11 +503,6 @@ impl Store {
         Ok(VersionedTransaction::new(transaction, &self.shared.commits))
     }
 
-    /// Whether nobody could get a connection to the server the last time that somebody tried.
-    pub(crate) fn is_away(&self) -> bool {
-        self.shared.outage.is_known()
-    }
-
     /// Notes whether somebody got a connection to the server: writers need not find it out one after the other.
     pub(crate) fn note_connection<T>(&self, outcome: Result<T, &Failure>) {
         self.shared.outage.note(outcome.map(|_| ()));

@@ -64,8 +64,7 @@ impl Outage {
         }
     }
 
-    /// Whether nobody could get a connection.
-    pub(super) fn is_known(&self) -> bool {
+    fn is_known(&self) -> bool {
         self.is_known.load(Ordering::Relaxed)
     }
 }
