@@ -29,7 +29,7 @@ macro_rules! contracts {
             changes: {
                 every_change_moves_the_version, tells_the_latest_state_in_order, counts_edits_by_hand, a_name_that_is_none_hides_no_other,
                 never_uses_a_version_twice, commit_order_is_version_order, a_removal_tells_its_version,
-                a_follower_tells_the_same, a_follower_hears_of_every_commit, hints_that_nobody_waited_for_lose_nothing,
+                a_follower_tells_the_same, a_follower_hears_of_every_commit, a_follower_tells_states_apart, hints_that_nobody_waited_for_lose_nothing,
             }
             api_keys: {
                 returns_what_was_stored, pages_oldest_first, a_key_is_revoked_once, rotating_hands_on_what_a_key_opens,

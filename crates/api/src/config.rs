@@ -169,7 +169,8 @@ pub struct DatabaseSettings {
         value_parser = clap::value_parser!(u32).range(..=MOST_CONNECTIONS)
     )]
     pub database_pool_kept: u32,
-    /// How many connections are open at most.
+    /// How many connections are open at most. On PostgreSQL each thread has one more, for reads, for every 15 of these; two
+    /// at most.
     #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_DATABASE_POOL_MOST", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=MOST_CONNECTIONS))]
     pub database_pool_most: u32,
     /// How long a request waits for a connection, in milliseconds.
@@ -297,7 +298,7 @@ pub struct RedisSettings {
         default_value = "groovebase"
     )]
     pub redis_prefix: String,
-    /// How many connections are opened at most; requests share them.
+    /// How many connections each thread opens at most; requests share them.
     #[arg(
         long,
         global = true,
@@ -403,7 +404,8 @@ pub struct HistorySettings {
         default_value = "off"
     )]
     pub history_retention: Retention,
-    /// How much memory sums for statistics may take, in bytes; 0 keeps none, and every question reads them.
+    /// How much memory statistics may take, in bytes: three quarters for sums, one for answers; 0 keeps none, and every
+    /// question reads them.
     #[arg(
         long,
         global = true,

@@ -8,6 +8,11 @@ use groovebase_api::{
     config::{CommandLine, ConfigurationError, Surroundings},
     telemetry,
 };
+use mimalloc::MiMalloc;
+
+/// Answers are made of many small pieces, often freed by another thread than the one that made them.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The exit code for a configuration that cannot be used.
 const MISCONFIGURED: u8 = 2;

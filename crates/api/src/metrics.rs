@@ -23,8 +23,8 @@ use prometheus_client::{
 };
 
 use cache::{
-    FeedStatus, KeyringStatus, RollupKeeperStatus, SimilarRead, SimilarityStatus, StatisticsStatus,
-    TierStatistics,
+    AnswersStatus, FeedStatus, KeyringStatus, RollupKeeperStatus, SimilarRead, SimilarityStatus,
+    StatisticsStatus, TierStatistics,
 };
 use domain::Metric;
 use storage::QueryStatistics;
@@ -84,6 +84,8 @@ pub struct Counted<'a> {
     pub folding: RollupKeeperStatus,
     /// What statistics keep, and what that was good for.
     pub statistics: StatisticsStatus,
+    /// What answers about generations in memory are good for.
+    pub answers: AnswersStatus,
     /// How the database for reading does; `None` without one.
     pub read_database: Option<ReadDatabaseStatus>,
     /// How Redis is, and what was asked of it; `None` without one.
@@ -152,6 +154,7 @@ impl Metrics {
             recall,
             folding,
             statistics,
+            answers,
             read_database,
             redis,
             limits,
@@ -163,7 +166,7 @@ impl Metrics {
         self.tiers.take(tiers);
         self.similarity.take(&similarity, feed.applied, recall);
         self.feed.take(feed);
-        self.accounts.take(folding, statistics);
+        self.accounts.take(folding, statistics, answers);
         if let Some(status) = read_database {
             self.read_database.take(status);
         }
@@ -309,6 +312,7 @@ mod tests {
                 failing_for: Some(Duration::from_millis(1_500)),
             },
             statistics: StatisticsStatus { spans: 13, bytes: 14, hits: 15, misses: 16, resets: 17 },
+            answers: AnswersStatus { bytes: 18, hits: 19, misses: 20 },
             read_database: Some(read_database()),
             redis: Some(RedisCounted {
                 health: RedisHealth::Up,

@@ -12,14 +12,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::http::header::HeaderName;
-use cache::{GenerationStatistics, GroupSums, StatisticsQuestion, StatisticsStatus};
+use actix_web::{http::header::HeaderName, web::Bytes};
+use cache::{
+    Answers, AnswersStatus, Feed, GenerationStatistics, GroupSums, StatisticsQuestion,
+    StatisticsStatus,
+};
 use domain::{
     ArtistId, Generations, HistoryCursor, HistoryFilter, HistoryPage, Limit, RepositoryError,
 };
 use storage::{QueryStatistics, Store};
 
 use crate::{causes::with_causes, state::Connections};
+
+/// Which part of the memory for statistics keeps answers as they were sent. The rest keeps sums.
+const ANSWERS_PART: u64 = 4;
 
 /// Says where an answer was read, where that is not obvious.
 pub const X_READ_FROM: HeaderName = HeaderName::from_static("x-read-from");
@@ -75,6 +81,7 @@ pub struct ReadDatabaseStatus {
 /// Statistics and histories.
 pub struct Reading {
     database: Source,
+    answers: Answers<Bytes>,
     read_database: Option<ReadDatabase>,
 }
 
@@ -94,9 +101,11 @@ struct ReadDatabase {
 impl Reading {
     /// Reads in the store, or in another one for reading as long as that answers.
     #[must_use]
-    pub fn new(store: &Store, read_store: Option<Store>, memory_bytes: u64) -> Self {
+    pub fn new(store: &Store, feed: Feed, read_store: Option<Store>, memory_bytes: u64) -> Self {
         // What is read in the store while the other one is away is not worth the memory.
         let memory = if read_store.is_some() { 0 } else { memory_bytes };
+        // The feed is that of the store, and knows nothing of the other one.
+        let answers_memory = memory / ANSWERS_PART;
         let read_database = read_store.map(|store| ReadDatabase {
             source: Source::of(&store, memory_bytes),
             store,
@@ -104,7 +113,25 @@ impl Reading {
             fallbacks: AtomicU64::new(0),
             failed: Failed::default(),
         });
-        Self { database: Source::of(store, memory), read_database }
+        Self {
+            database: Source::of(store, memory - answers_memory),
+            answers: Answers::new(feed, answers_memory),
+            read_database,
+        }
+    }
+
+    /// An answer as it is sent, worked out by reading here; or the one that was sent before, as long as nothing was
+    /// committed since. The question has everything that the answer depends on, but for what is stored.
+    pub async fn answer<E>(
+        &self,
+        question: &str,
+        work_out: impl AsyncFnOnce() -> Result<Answered<Bytes>, E>,
+    ) -> Result<Answered<Bytes>, E> {
+        if self.read_database.is_some() {
+            return work_out().await;
+        }
+        let work_out = async || Ok(work_out().await?.value);
+        Ok(Answered { value: self.answers.answer(question, work_out).await?, from: None })
     }
 
     /// What generations took.
@@ -136,11 +163,17 @@ impl Reading {
         }
     }
 
+    /// What answers in memory are good for.
+    #[must_use]
+    pub fn answers(&self) -> AnswersStatus {
+        self.answers.status()
+    }
+
     /// How the database for reading does, if there is one.
     #[must_use]
     pub fn status(&self) -> Option<ReadDatabaseStatus> {
         self.read_database.as_ref().map(|other| {
-            let storage::PoolUse { active, idle, most } = other.store.pool_use();
+            let storage::PoolUse { active, idle, most, near: _ } = other.store.pool_use();
             ReadDatabaseStatus {
                 connections: Connections { active, idle, most },
                 answered: other.answered.load(Ordering::Relaxed),

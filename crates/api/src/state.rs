@@ -213,7 +213,7 @@ impl State {
                 .map(|pause| sampler(&similar_artists, &store, feed.clone(), pause)),
             similar_artists,
             generations: store.generations(),
-            reading: Reading::new(&store, read_store, statistics_memory_bytes),
+            reading: Reading::new(&store, feed.clone(), read_store, statistics_memory_bytes),
             api_keys: store.api_keys(),
             audit_log: store.audit_log(),
             keyring: access.map(|hasher| Keyring::start(store.api_keys(), hasher, feed.clone())),
@@ -279,6 +279,7 @@ impl State {
             recall: self.recall.as_ref().map(RecallSampler::samples).unwrap_or_default(),
             folding: self.folding_status(),
             statistics: self.reading.sums(),
+            answers: self.reading.answers(),
             read_database: self.reading.status(),
             limits: self.limits.statistics(),
             access: self.keyring.as_ref().map(Keyring::status),
@@ -341,7 +342,7 @@ impl State {
     /// How the database connections are used.
     #[must_use]
     pub fn connections(&self) -> Connections {
-        let PoolUse { active, idle, most } = self.store.pool_use();
+        let PoolUse { active, idle, most, near: _ } = self.store.pool_use();
         Connections { active, idle, most }
     }
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{ArtistKey, ArtistName, Change, ChangeFollower, Changes, RepositoryError};
+use domain::{ArtistKey, ArtistName, Change, ChangeFollower, Changes, RepositoryError, StoreState};
 use futures::FutureExt;
 use tokio::{
     sync::{Notify, watch},
@@ -31,8 +31,16 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a strict read, or a write that only the feed can settle, waits for its round.
 const STRICT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long somebody waits for a round who can do without.
+const STATE_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Hints that come faster share a round. Strict reads do not wait for this.
-const SPACING: Duration = Duration::from_millis(2);
+const LEAST_SPACING: Duration = Duration::from_millis(2);
+const MOST_SPACING: Duration = Duration::from_millis(50);
+
+/// How many times as long as a round the time to the next one is, when hints never end: rounds shall not keep the database
+/// from the writes that they are about.
+const SPACING_PER_ROUND: u32 = 10;
 
 /// How long to wait after a first failure; twice as long after each further one, up to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -74,6 +82,15 @@ struct Ended {
     succeeded: u64,
     /// Why the last one that failed did.
     failure: Option<RepositoryError>,
+    /// What the last one that succeeded found, if it could tell.
+    state: Option<FeedState>,
+}
+
+/// A state of the whole store, as far as one connection tells it from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FeedState {
+    connection: u64,
+    state: StoreState,
 }
 
 struct Task(AbortHandle);
@@ -146,7 +163,8 @@ impl Feed {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn start(changes: Arc<dyn Changes>, bounds: Bounds) -> Self {
-        let (end, ended) = watch::channel(Ended { round: 0, succeeded: 0, failure: None });
+        let (end, ended) =
+            watch::channel(Ended { round: 0, succeeded: 0, failure: None, state: None });
         let shared = Arc::new(Shared {
             catalog: Catalog::new(),
             bounds,
@@ -169,6 +187,11 @@ impl Feed {
     ///
     /// Any number of callers share one round. Fails when the round fails, with the store's error.
     pub async fn confirm(&self) -> Result<(), RepositoryError> {
+        self.confirm_state().await.map(drop)
+    }
+
+    /// The same; returns the state of the store at some moment after this call, if the store can tell it.
+    async fn confirm_state(&self) -> Result<Option<FeedState>, RepositoryError> {
         let mut ended = self.shared.ended.clone();
         // A round under way may have asked already; the one after it has not.
         let needed = self.shared.begun.load(Ordering::SeqCst) + 1;
@@ -177,7 +200,7 @@ impl Feed {
             {
                 let ended = ended.borrow_and_update();
                 if needed <= ended.succeeded {
-                    return Ok(());
+                    return Ok(ended.state.clone());
                 }
                 if needed <= ended.round {
                     return Err(ended.failure.clone().unwrap_or_else(abandoned));
@@ -190,6 +213,12 @@ impl Feed {
     /// The same, for somebody who cannot wait long.
     pub(crate) async fn confirm_soon(&self) -> Result<(), RepositoryError> {
         timeout(STRICT_PATIENCE, self.confirm()).await.map_err(|_| no_answer())?
+    }
+
+    /// The state of the store at some moment after this call; `None` if it cannot be told soon.
+    pub(crate) async fn state(&self) -> Option<FeedState> {
+        self.reliable()?;
+        timeout(STATE_PATIENCE, self.confirm_state()).await.ok()?.ok()?
     }
 
     /// The feed as it stands.
@@ -295,7 +324,9 @@ async fn follow(shared: Arc<Shared>, changes: Arc<dyn Changes>, end: watch::Send
         }
         let failed = outcome.is_err();
         shared.note(&outcome);
-        tell(&end, round, outcome);
+        let connection = shared.connections.load(Ordering::Relaxed);
+        let state = follower.as_ref().and_then(|follower| follower.state());
+        tell(&end, round, outcome, state.map(|state| FeedState { connection, state }));
 
         if failed {
             follower = None;
@@ -310,13 +341,14 @@ async fn follow(shared: Arc<Shared>, changes: Arc<dyn Changes>, end: watch::Send
             continue;
         }
         let Some(following) = follower.as_mut() else { continue };
+        let ended = Instant::now();
         tokio::select! {
             () = shared.wanted.notified() => {}
             () = sleep(INTERVAL) => {}
             hinted = following.hint() => match hinted {
                 Ok(()) => tokio::select! {
                     () = shared.wanted.notified() => {}
-                    () = sleep(SPACING) => {}
+                    () = sleep(LEAST_SPACING.max(shared.spacing().saturating_sub(ended.elapsed()))) => {}
                 },
                 // The next round opens another connection.
                 Err(error) => {
@@ -329,6 +361,12 @@ async fn follow(shared: Arc<Shared>, changes: Arc<dyn Changes>, end: watch::Send
 }
 
 impl Shared {
+    /// How long hints are gathered.
+    fn spacing(&self) -> Duration {
+        let round = Duration::from_nanos(self.last_round_nanos.load(Ordering::Relaxed));
+        (round * SPACING_PER_ROUND).clamp(LEAST_SPACING, MOST_SPACING)
+    }
+
     /// One round. A connection that was good before may have been lost since, so there is a second attempt on a new
     /// one.
     async fn round(
@@ -394,11 +432,19 @@ impl Shared {
 }
 
 /// Tells everybody how a round ended.
-fn tell(end: &watch::Sender<Ended>, round: u64, outcome: Result<(), RepositoryError>) {
+fn tell(
+    end: &watch::Sender<Ended>,
+    round: u64,
+    outcome: Result<(), RepositoryError>,
+    state: Option<FeedState>,
+) {
     end.send_modify(|ended| {
         ended.round = round;
         match outcome {
-            Ok(()) => ended.succeeded = round,
+            Ok(()) => {
+                ended.succeeded = round;
+                ended.state = state;
+            }
             Err(error) => ended.failure = Some(error),
         }
     });

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod answers;
 mod artists;
 mod bulk_load;
 mod catalog;
@@ -27,6 +28,7 @@ mod warming;
 pub use access::{
     FreshKey, InvalidAccessSecret, KeyHasher, KeyRefusal, Keyring, KeyringStatus, NoRandomness,
 };
+pub use answers::{Answers, AnswersStatus};
 pub use artists::CachedArtists;
 pub use bulk_load::CachedBulkLoad;
 #[cfg(feature = "redis")]

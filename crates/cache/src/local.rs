@@ -3,6 +3,7 @@
 use std::{borrow::Borrow, hash::Hash, sync::Arc};
 
 use domain::{ArtistId, Version};
+use hashbrown::DefaultHashBuilder;
 use moka::{
     ops::compute::Op,
     sync::{Cache, CacheBuilder},
@@ -24,7 +25,7 @@ const OVERHEAD: usize = 256;
 ///
 /// A removed artist that is made again has another identity, so the two never meet here.
 pub(crate) struct Local<V, K = ArtistId> {
-    values: Option<Cache<K, Arc<V>>>,
+    values: Option<Cache<K, Arc<V>, DefaultHashBuilder>>,
 }
 
 impl<V: Versioned, K: Hash + Eq + Send + Sync + 'static> Local<V, K> {
@@ -35,7 +36,7 @@ impl<V: Versioned, K: Hash + Eq + Send + Sync + 'static> Local<V, K> {
                 .weigher(|_: &K, value: &Arc<V>| {
                     u32::try_from(value.bytes().saturating_add(OVERHEAD)).unwrap_or(u32::MAX)
                 })
-                .build()
+                .build_with_hasher(DefaultHashBuilder::default())
         };
         Self { values: (capacity_bytes != 0).then(build) }
     }

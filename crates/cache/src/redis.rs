@@ -35,8 +35,8 @@ use tracing::{
 
 use self::{
     breaker::{Breaker, Pass, Turn},
-    connection::Pool,
-    statistics::{Counter, Counters},
+    connection::Pools,
+    statistics::Counters,
 };
 
 pub(crate) use self::connection::Connection;
@@ -59,10 +59,9 @@ pub struct Redis(Arc<Inner>);
 struct Inner {
     prefix: String,
     budget: Duration,
-    pool: Pool,
+    pools: Pools,
     condition: Mutex<Condition>,
     counters: Counters,
-    connections: Arc<Counter>,
 }
 
 /// What was learned from the outcomes of operations.
@@ -109,14 +108,12 @@ impl Redis {
     /// When a setting cannot be used, in a text that shows no secret.
     pub fn open(settings: &RedisSettings) -> Result<Self, InvalidRedisSettings> {
         settings.check()?;
-        let (pool, connections) = connection::pool(settings)?;
         Ok(Self(Arc::new(Inner {
             prefix: settings.prefix.clone(),
             budget: settings.budget,
-            pool,
+            pools: Pools::new(settings)?,
             condition: Mutex::new(Condition { breaker: Breaker::new(), refusals: Vec::new() }),
             counters: Counters::default(),
-            connections,
         })))
     }
 
@@ -176,18 +173,16 @@ impl Redis {
         }
     }
 
-    /// A handle of a connection that others share; the pool has it back at once.
     async fn checked_out(&self) -> Result<Connection, Failure> {
-        match self.0.pool.get().await {
-            Ok(lent) => Ok(Connection::clone(&lent)),
-            Err(PoolError::Backend(error)) => Err(Failure::of_connecting(&error)),
-            Err(
-                PoolError::Timeout(_)
-                | PoolError::Closed
-                | PoolError::NoRuntimeSpecified
-                | PoolError::PostCreateHook(_),
-            ) => Err(Failure { why: RedisTrouble::Unreachable, outage: true }),
-        }
+        self.0.pools.lend().await.map_err(|error| match error {
+            PoolError::Backend(error) => Failure::of_connecting(&error),
+            PoolError::Timeout(_)
+            | PoolError::Closed
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_) => {
+                Failure { why: RedisTrouble::Unreachable, outage: true }
+            }
+        })
     }
 
     /// The key of something: prefix, kind and name, such as `groovebase:profile:j dilla`.
@@ -234,17 +229,17 @@ impl Redis {
     /// Counts since the start.
     #[must_use]
     pub fn statistics(&self) -> RedisStatistics {
-        self.0.counters.read(self.0.connections.get())
+        self.0.counters.read(self.0.pools.opened())
     }
 
     /// Closes the connections that nobody uses; the others go when their operations end. What is asked from now on is
     /// not asked.
     pub fn close(&self) {
-        self.0.pool.close();
+        self.0.pools.close();
     }
 
     fn admit(&self, operation: &'static str) -> Result<Attempt<'_>, RedisAway> {
-        if self.0.pool.is_closed() {
+        if self.0.pools.is_closed() {
             return Err(RedisAway::NotAsked);
         }
         let Some(pass) = self.0.condition.lock().breaker.admit(now()) else {

@@ -35,10 +35,9 @@ impl TryFrom<Value> for JsonObject {
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
         check(&value)?;
-        match canonical(value) {
-            Value::Object(members) => Ok(Self(members)),
-            _ => Err(InvalidJson::NotAnObject),
-        }
+        let Value::Object(mut members) = value else { return Err(InvalidJson::NotAnObject) };
+        members.values_mut().for_each(make_canonical);
+        Ok(Self(members))
     }
 }
 
@@ -85,10 +84,9 @@ impl TryFrom<Value> for JsonArray {
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
         check(&value)?;
-        match canonical(value) {
-            Value::Array(elements) => Ok(Self(elements)),
-            _ => Err(InvalidJson::NotAnArray),
-        }
+        let Value::Array(mut elements) = value else { return Err(InvalidJson::NotAnArray) };
+        elements.iter_mut().for_each(make_canonical);
+        Ok(Self(elements))
     }
 }
 
@@ -143,37 +141,40 @@ fn check(value: &Value) -> Result<(), InvalidJson> {
 
 /// Gives each number the one form in which every backend returns it: PostgreSQL keeps decimal numbers, which have no
 /// negative zero and do not tell `1e16` from `10000000000000000`.
-fn canonical(value: Value) -> Value {
+fn make_canonical(value: &mut Value) {
     match value {
-        Value::Number(number) => Value::Number(canonical_number(number)),
-        Value::Array(elements) => Value::Array(elements.into_iter().map(canonical).collect()),
-        Value::Object(members) => Value::Object(
-            members.into_iter().map(|(name, member)| (name, canonical(member))).collect(),
-        ),
-        Value::Null | Value::Bool(_) | Value::String(_) => value,
+        Value::Number(number) => {
+            if let Some(canonical) = canonical_number(number) {
+                *number = canonical;
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(make_canonical),
+        Value::Object(members) => members.values_mut().for_each(make_canonical),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
-fn canonical_number(number: Number) -> Number {
+/// The other form, of a number that has one.
+fn canonical_number(number: &Number) -> Option<Number> {
     /// From here on floats are whole, and written without a fraction.
     const WHOLE: f64 = 1e16;
     const ABOVE_U64: f64 = 18_446_744_073_709_551_616.0;
     const ABOVE_I64: f64 = 9_223_372_036_854_775_808.0;
 
-    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number };
+    let float = number.as_f64().filter(|_| number.is_f64())?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "whole and in range, so the casts are exact"
     )]
     if float == 0.0 {
-        Number::from_f64(0.0).unwrap_or(number)
+        Number::from_f64(0.0)
     } else if (WHOLE..ABOVE_U64).contains(&float) {
-        Number::from(float as u64)
+        Some(Number::from(float as u64))
     } else if (WHOLE..=ABOVE_I64).contains(&-float) {
-        Number::from(float as i64)
+        Some(Number::from(float as i64))
     } else {
-        number
+        None
     }
 }
 

@@ -50,8 +50,8 @@ pub use repository::{
     Changes, EntriesReading, EntrySums, Exactness, Expected, FoundArtist, GenerationRollups,
     Generations, HistoryFilter, HistoryPage, KeyChange, Neighbour, Neighbours, ProfileRecord,
     RepositoryError, ResearchSources, Rollup, RollupPosition, RollupReading, RollupSnapshot,
-    Rotated, Rotation, SavedProfile, SearchMode, SimilarArtists, StyleProfiles, StyleVector,
-    StyleVectors, VectorChange,
+    Rotated, Rotation, SavedProfile, SearchMode, SimilarArtists, StoreState, StyleProfiles,
+    StyleVector, StyleVectors, VectorChange,
 };
 pub use research_source::{
     InvalidResearchSource, NewResearchSource, ResearchSource, ResearchSourceId, SourceLocation,

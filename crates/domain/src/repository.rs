@@ -20,7 +20,7 @@ pub use api_keys::{ApiKeys, KeyChange, Rotated, Rotation};
 pub use artists::{ArtistFilter, Artists, FoundArtist};
 pub use audit_log::AuditLog;
 pub use bulk_load::{BulkCounts, BulkLoad, ProfileRecord};
-pub use changes::{Change, ChangeFollower, Changes};
+pub use changes::{Change, ChangeFollower, Changes, StoreState};
 pub use generation_rollups::{
     EntriesReading, EntrySums, GenerationRollups, Rollup, RollupPosition, RollupReading,
     RollupSnapshot,

@@ -5,11 +5,15 @@ use domain::{
     Actor, AuditCursor, AuditEntry, AuditFilter, AuditLog, AuditRecord, AuditRecordId,
     AuditSubject, Author, Limit, Page, RepositoryError, TimeRange, Timestamp, Version,
 };
+#[cfg(feature = "postgres")]
+use sea_orm::sqlx;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     QuerySelect, Value, prelude::Uuid, sea_query::Expr,
 };
 
+#[cfg(feature = "postgres")]
+use crate::insert::PostgresQuery;
 use crate::{
     entity::{
         StoredTime,
@@ -50,37 +54,47 @@ pub(crate) async fn audit_all(
 /// The same where a transaction is not the ORM's.
 #[cfg(feature = "postgres")]
 pub(crate) async fn audit_beside_the_orm(
-    connection: &mut sea_orm::sqlx::PgConnection,
+    connection: &mut sqlx::PgConnection,
     records: &[AuditRecord],
 ) -> Result<(), Failure> {
+    let insert = sqlx::query(
+        "INSERT INTO audit_log (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, artist_key,
+          api_key, generation_id, entries, version_before, version_after)
+         SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+          $8::text[], $9::text[], $10::text[], $11::uuid[], $12::bigint[], $13::bigint[], $14::bigint[])",
+    );
+    bind_audited(insert, records)?.execute(connection).await?;
+    Ok(())
+}
+
+/// Binds records as an array for each of [`COLUMNS`].
+#[cfg(feature = "postgres")]
+pub(crate) fn bind_audited<'q>(
+    query: PostgresQuery<'q>,
+    records: &[AuditRecord],
+) -> Result<PostgresQuery<'q>, Failure> {
     let rows: Vec<AuditRow> = records.iter().map(AuditRow::of).collect::<Result<_, _>>()?;
-    let text = |text: fn(&AuditRow) -> Option<&str>| -> Vec<Option<&str>> {
-        rows.iter().map(text).collect()
+    let text = |text: fn(&AuditRow) -> Option<&str>| -> Vec<Option<String>> {
+        rows.iter().map(|row| text(row).map(str::to_owned)).collect()
     };
     let number = |number: fn(&AuditRow) -> Option<i64>| -> Vec<Option<i64>> {
         rows.iter().map(number).collect()
     };
-    sea_orm::sqlx::query(
-        "INSERT INTO audit_log (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, artist_key,
-          entries, version_before, version_after)
-         SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-          $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[])",
-    )
-    .bind(rows.iter().map(|row| row.id).collect::<Vec<Uuid>>())
-    .bind(rows.iter().map(|row| row.at.into()).collect::<Vec<time::OffsetDateTime>>())
-    .bind(text(|row| Some(row.actor)))
-    .bind(rows.iter().map(|row| row.actor_key_id).collect::<Vec<Option<Uuid>>>())
-    .bind(text(|row| row.actor_key.as_deref()))
-    .bind(text(|row| row.actor_key_name.as_deref()))
-    .bind(text(|row| Some(&row.request_id)))
-    .bind(text(|row| Some(row.action)))
-    .bind(text(|row| row.artist_key.as_deref()))
-    .bind(number(|row| row.entries))
-    .bind(number(|row| row.version_before))
-    .bind(number(|row| row.version_after))
-    .execute(connection)
-    .await?;
-    Ok(())
+    Ok(query
+        .bind(rows.iter().map(|row| row.id).collect::<Vec<Uuid>>())
+        .bind(rows.iter().map(|row| row.at.into()).collect::<Vec<time::OffsetDateTime>>())
+        .bind(text(|row| Some(row.actor)))
+        .bind(rows.iter().map(|row| row.actor_key_id).collect::<Vec<Option<Uuid>>>())
+        .bind(text(|row| row.actor_key.as_deref()))
+        .bind(text(|row| row.actor_key_name.as_deref()))
+        .bind(text(|row| Some(&row.request_id)))
+        .bind(text(|row| Some(row.action)))
+        .bind(text(|row| row.artist_key.as_deref()))
+        .bind(text(|row| row.api_key.as_deref()))
+        .bind(rows.iter().map(|row| row.generation_id).collect::<Vec<Option<Uuid>>>())
+        .bind(number(|row| row.entries))
+        .bind(number(|row| row.version_before))
+        .bind(number(|row| row.version_after)))
 }
 
 /// A record of a write that is made now.
@@ -89,25 +103,25 @@ pub(crate) fn record(store: &Store, author: &Author, entry: AuditEntry) -> Audit
 }
 
 /// A record as it is stored.
-pub(crate) struct AuditRow {
-    pub(crate) id: Uuid,
-    pub(crate) at: Timestamp,
-    pub(crate) actor: &'static str,
-    pub(crate) actor_key_id: Option<Uuid>,
-    pub(crate) actor_key: Option<String>,
-    pub(crate) actor_key_name: Option<String>,
-    pub(crate) request_id: String,
-    pub(crate) action: &'static str,
+struct AuditRow {
+    id: Uuid,
+    at: Timestamp,
+    actor: &'static str,
+    actor_key_id: Option<Uuid>,
+    actor_key: Option<String>,
+    actor_key_name: Option<String>,
+    request_id: String,
+    action: &'static str,
     artist_key: Option<String>,
     api_key: Option<String>,
-    pub(crate) generation_id: Option<Uuid>,
-    pub(crate) entries: Option<i64>,
+    generation_id: Option<Uuid>,
+    entries: Option<i64>,
     version_before: Option<i64>,
     version_after: Option<i64>,
 }
 
 impl AuditRow {
-    pub(crate) fn of(record: &AuditRecord) -> Result<Self, Failure> {
+    fn of(record: &AuditRecord) -> Result<Self, Failure> {
         let AuditRecord { id, at, author: Author { actor, request }, entry } = record;
         let AuditEntry { action, subject, before, after } = entry;
         let AuditSubject { artist, api_key, generation, entries } = subject;

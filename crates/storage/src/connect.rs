@@ -8,7 +8,7 @@ use domain::Clock;
 #[cfg(feature = "postgres")]
 use sea_orm::SqlxError;
 #[cfg(feature = "postgres")]
-use sea_orm::sqlx::PgConnection;
+use sea_orm::sqlx::{Connection as _, PgConnection};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
 #[cfg(feature = "postgres")]
@@ -18,14 +18,20 @@ use crate::{
     store::{Backend, Store},
 };
 
+/// A ping costs a round trip, which connections are spared that were used so recently. When all of them died at once, a
+/// retry comes late enough to meet only pinged ones.
+const TRUSTED_FOR: Duration = Duration::from_millis(100);
+
 /// How many connections a store keeps and opens, and how long it waits.
 #[derive(Debug, Clone)]
 pub struct PoolLimits {
-    /// Connections kept open when idle.
+    /// Connections kept open when idle. So many short reads go on at a time on them, but four if there may be as many.
     pub kept: u32,
-    /// Connections open at most.
+    /// Connections open at most. On PostgreSQL each runtime of one thread that reads has one more for every 15 of these,
+    /// two at most, and all of them together no more than these.
     pub most: u32,
-    /// How long a caller waits for a connection before the store counts as unavailable.
+    /// How long a caller waits for a connection before the store counts as unavailable; a short read as long again for its
+    /// turn.
     pub acquire_timeout: Duration,
     /// How long one statement may run (PostgreSQL), or wait for another process that writes (SQLite); on both, how long
     /// a writer waits for its turn.
@@ -140,9 +146,7 @@ fn options(url: &str, limits: &PoolLimits) -> ConnectOptions {
         .min_connections(limits.kept)
         .max_connections(limits.most)
         .acquire_timeout(limits.acquire_timeout)
-        // A ping costs a round trip, which hot connections are spared. When all of them died at once, a retry comes
-        // late enough to meet only pinged ones.
-        .test_before_acquire_if_idle_for(Duration::from_millis(100))
+        .test_before_acquire_if_idle_for(TRUSTED_FOR)
         .sqlx_logging(false);
     options
 }
@@ -155,7 +159,7 @@ async fn open(options: ConnectOptions) -> Result<DatabaseConnection, ConnectErro
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, ConnectError> {
-    use sea_orm::sqlx::{ConnectOptions as _, Connection, postgres::PgConnectOptions};
+    use sea_orm::sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
     let server: PgConnectOptions =
         url.parse().map_err(|error| ConnectError::MalformedUrl(Arc::new(error)))?;
@@ -216,6 +220,30 @@ pub(crate) fn apart(
         #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
         _ => database.clone(),
     }
+}
+
+/// A few connections beside the pool, each opened when it is first needed by whoever needs it.
+#[cfg(feature = "postgres")]
+pub(crate) fn near(
+    database: &DatabaseConnection,
+    limits: &PoolLimits,
+    most: u32,
+) -> DatabaseConnection {
+    let server = database.get_postgres_connection_pool().connect_options();
+    let pool = sea_orm::sqlx::postgres::PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(limits.acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move {
+                if TRUSTED_FOR <= used.idle_for {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(server.as_ref().clone());
+    sea_orm::SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
 }
 
 /// Opens a connection beside the pool, for work that may take as long as it takes.

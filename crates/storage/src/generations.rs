@@ -10,9 +10,11 @@ use domain::{
     ArtistId, ArtistName, Author, Generation, GenerationId, Generations, HistoryCursor,
     HistoryFilter, HistoryPage, Limit, NewGeneration, Page, RepositoryError, TimeRange,
 };
+use futures::TryStreamExt;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Select, StreamTrait,
+    prelude::Uuid,
     sea_query::{Expr, Order, Query, SubQueryStatement},
 };
 
@@ -21,6 +23,7 @@ use crate::{
         StoredTime,
         artist::{self, artist_name},
         generation::{self, Column, Entity},
+        get,
     },
     error::Failure,
     group_commit,
@@ -36,9 +39,6 @@ const IDS_PER_STATEMENT: usize = 2_000;
 
 /// The limits of pages that are read are multiples of it.
 const LIMITS_APART: u64 = 10;
-
-/// The column with the name of a generation's artist.
-const ARTIST_NAME: &str = "artist_name";
 
 /// [`Generations`] through SeaORM.
 #[derive(Debug, Clone)]
@@ -143,7 +143,7 @@ impl SeaGenerations {
         order: Order,
         limit: Limit<MAX>,
     ) -> Result<Page<Generation, HistoryCursor>, Failure> {
-        let database = self.0.database();
+        let database = self.0.nearest().await?;
         let mut statement = with_artist(query)
             .order_by(Column::CreatedAt, order.clone())
             .order_by(Column::Id, order)
@@ -152,13 +152,17 @@ impl SeaGenerations {
         // know to end a walk along the index early. Few different ones leave few statements to keep.
         let rows = u64::from(limit.get()).next_multiple_of(LIMITS_APART) + 1;
         statement.sql.extend([" LIMIT (SELECT ", &rows.to_string(), ")"]);
-        let mut names = Names::default();
-        let items = database
-            .query_all_raw(statement)
-            .await?
-            .iter()
-            .map(|row| names.read(row).map(|recorded| recorded.generation))
-            .collect::<Result<_, Failure>>()?;
+        let sql = statement.sql.clone();
+        // The first rows are read while the server looks for the next ones.
+        let mut rows = database.stream_raw(statement).await?;
+        let reading = async {
+            let (mut items, mut names) = (Vec::new(), Names::default());
+            while let Some(row) = rows.try_next().await? {
+                items.push(names.read(&row)?.generation);
+            }
+            Ok::<_, Failure>(items)
+        };
+        let items = self.0.watch(&sql, reading).await?;
         Ok(Page::begun_by(items, limit, |last: &Generation| HistoryCursor {
             created_at: last.created_at,
             id: last.id,
@@ -195,9 +199,9 @@ struct Recorded {
     is_nobodys: bool,
 }
 
-/// The name of the artist beside each generation.
+/// The name of the artist behind the columns of each generation.
 fn with_artist(query: Select<Entity>) -> Select<Entity> {
-    query.left_join(artist::Entity).column_as(artist::Column::Name, ARTIST_NAME)
+    query.left_join(artist::Entity).column(artist::Column::Name)
 }
 
 /// Names that were read; most rows of an answer have the same few, and checking one takes longer than reading the row.
@@ -207,11 +211,10 @@ struct Names(HashMap<String, ArtistName>);
 impl Names {
     /// Reads a row that was asked for [`with_artist`].
     fn read(&mut self, row: &QueryResult) -> Result<Recorded, Failure> {
-        let name: Option<String> = row.try_get("", ARTIST_NAME)?;
-        let model = generation::Model::from_query_result(row, "")?;
-        let is_nobodys = model.artist_id.is_none();
+        let name: Option<String> = get(row, generation::COLUMN_COUNT)?;
+        let is_nobodys = generation::read::<Option<Uuid>>(row, Column::ArtistId)?.is_none();
         let artist = name.map(|name| self.checked(name)).transpose()?;
-        Ok(Recorded { generation: generation::generation(model, artist)?, is_nobodys })
+        Ok(Recorded { generation: generation::generation(row, artist)?, is_nobodys })
     }
 
     fn checked(&mut self, name: String) -> Result<ArtistName, Failure> {

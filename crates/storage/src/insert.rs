@@ -1,11 +1,24 @@
 //! Writing many rows with few statements.
 
+#[cfg(feature = "postgres")]
+use sea_orm::sqlx;
+#[cfg(feature = "sqlite")]
+use sea_orm::{ActiveModelTrait, EntityTrait, sea_query::OnConflict};
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::{error::Failure, store::Backend};
 
+/// A statement for PostgreSQL beside the ORM, with what is bound to it.
+#[cfg(feature = "postgres")]
+pub(crate) type PostgresQuery<'q> =
+    sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
 /// Rows of one statement at most.
 const MOST_ROWS: usize = 512;
+
+/// The same for rows of the ORM. A statement with more takes longer to make and to prepare than it saves.
+#[cfg(feature = "sqlite")]
+pub(crate) const MOST_MODELS: usize = 64;
 
 /// Inserts rows. `columns` has as many as each row, `conflict` ends the statement.
 ///
@@ -36,6 +49,26 @@ pub(crate) async fn with_rows(
         let statement =
             Statement::from_sql_and_values(database.get_database_backend(), sql, values);
         database.execute_raw(statement).await?;
+    }
+    Ok(())
+}
+
+/// Inserts rows of the ORM, `conflict` ends the statement.
+#[cfg(feature = "sqlite")]
+pub(crate) async fn insert_models<A: ActiveModelTrait + Send>(
+    database: &impl ConnectionTrait,
+    rows: Vec<A>,
+    conflict: Option<&OnConflict>,
+) -> Result<(), Failure> {
+    let mut rows = rows.into_iter();
+    while rows.len() != 0 {
+        let count = power_of_two(rows.len().min(MOST_MODELS));
+        let some: Vec<A> = rows.by_ref().take(count).collect();
+        let mut insert = A::Entity::insert_many(some);
+        if let Some(conflict) = conflict {
+            insert = insert.on_conflict(conflict.clone());
+        }
+        insert.exec_without_returning(database).await?;
     }
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! An open store: its connections, its writers, its clock.
 
+#[cfg(feature = "postgres")]
+mod near;
 mod observed;
 mod outage;
 mod probe;
 mod unbroken;
 mod versioned_transaction;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 
 use domain::{
     ApiKeys, Artists, AuditLog, BulkLoad, Changes, Clock, GenerationRollups, Generations,
@@ -21,9 +23,11 @@ use sea_orm::{
 };
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, watch},
+    sync::{Semaphore, SemaphorePermit, watch},
 };
 
+#[cfg(feature = "postgres")]
+use near::Near;
 pub(crate) use outage::Away;
 use outage::{Outage, Turn};
 pub use probe::Probe;
@@ -70,6 +74,8 @@ pub struct PoolUse {
     pub idle: u32,
     /// Connections that may be open.
     pub most: u32,
+    /// Connections open beside the pool, each for reads of one thread.
+    pub near: u32,
 }
 
 /// An open store. Clones share its connections.
@@ -78,12 +84,32 @@ pub struct Store {
     shared: Arc<Shared>,
 }
 
+/// As many short reads may always go on at a time, if there may be as many connections.
+const LEAST_READERS: u32 = 4;
+
+/// Connections that a reader may use.
+pub(crate) struct Nearest<'a> {
+    database: DatabaseConnection,
+    _turn: Option<SemaphorePermit<'a>>,
+}
+
+impl Deref for Nearest<'_> {
+    type Target = DatabaseConnection;
+
+    fn deref(&self) -> &DatabaseConnection {
+        &self.database
+    }
+}
+
 struct Shared {
     database: DatabaseConnection,
     apart: DatabaseConnection,
+    #[cfg(feature = "postgres")]
+    near: Near,
     backend: Backend,
     limits: PoolLimits,
     writers: Semaphore,
+    readers: Semaphore,
     queries: QueryCounts,
     slow_statements: Option<Arc<SlowStatements>>,
     outage: Outage,
@@ -111,14 +137,21 @@ impl Store {
             Backend::Postgres => usize::try_from(limits.most.div_ceil(4)).unwrap_or(1).max(1),
             Backend::Sqlite => 1,
         };
+        // To open a connection takes as long as many short reads, and whoever opens one waits for it. So those share what is
+        // kept open, and leave the rest to what may take longer.
+        let readers = limits.kept.max(LEAST_READERS).min(limits.most).max(1);
+        let readers = usize::try_from(readers).unwrap_or(1);
         let slow_statements = observed::watch_for_slow(&mut database, backend, limits);
         Self {
             shared: Arc::new(Shared {
                 apart: connect::apart(&database, backend, limits),
+                #[cfg(feature = "postgres")]
+                near: Near::new(limits),
                 database,
                 backend,
                 limits: limits.clone(),
                 writers: Semaphore::new(writers),
+                readers: Semaphore::new(readers),
                 queries: QueryCounts::default(),
                 slow_statements,
                 outage: Outage::new(),
@@ -199,7 +232,15 @@ impl Store {
             _ => (0, 0),
         };
         let idle = u32::try_from(idle).unwrap_or(u32::MAX);
-        PoolUse { active: size.saturating_sub(idle), idle, most: self.shared.limits.most }
+        PoolUse {
+            active: size.saturating_sub(idle),
+            idle,
+            most: self.shared.limits.most,
+            #[cfg(feature = "postgres")]
+            near: self.shared.near.count(),
+            #[cfg(not(feature = "postgres"))]
+            near: 0,
+        }
     }
 
     /// How long a statement may take.
@@ -216,7 +257,11 @@ impl Store {
 
     /// Closes every connection, after what is under way.
     pub async fn close(&self) {
-        for connections in [self.database(), self.apart()] {
+        #[cfg(feature = "postgres")]
+        let near = self.shared.near.take();
+        #[cfg(not(feature = "postgres"))]
+        let near = Vec::<DatabaseConnection>::new();
+        for connections in [self.database(), self.apart()].into_iter().chain(&near) {
             if let Err(error) = connections.close_by_ref().await {
                 tracing::warn!(%error, "Closing the database connections failed");
             }
@@ -344,6 +389,39 @@ impl Store {
 
     pub(crate) fn database(&self) -> &DatabaseConnection {
         &self.shared.database
+    }
+
+    /// Connections for one short statement that reads: of this runtime if one is free, else of the pool, for some at a time.
+    pub(crate) async fn nearest(&self) -> Result<Nearest<'_>, Failure> {
+        let Shared { readers, limits, .. } = self.shared.as_ref();
+        if let Some(database) = self.near() {
+            return Ok(Nearest { database, _turn: None });
+        }
+        let turn = tokio::time::timeout(limits.acquire_timeout, readers.acquire())
+            .await
+            .map_err(Failure::unavailable)?
+            .map_err(Failure::unavailable)?;
+        // One may have become free meanwhile.
+        let database = self.near().unwrap_or_else(|| self.database().clone());
+        Ok(Nearest { database, _turn: Some(turn) })
+    }
+
+    fn near(&self) -> Option<DatabaseConnection> {
+        match self.backend() {
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => {
+                let open = |most| {
+                    let mut near = connect::near(self.database(), self.limits(), most);
+                    observed::tell_slow(&mut near, self.shared.slow_statements.as_ref());
+                    near
+                };
+                self.shared.near.free(open)
+            }
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => None,
+            #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+            _ => None,
+        }
     }
 
     pub(crate) fn limits(&self) -> &PoolLimits {
@@ -482,7 +560,9 @@ impl Store {
     pub(crate) async fn begin_versioned_raw(
         &self,
     ) -> Result<Transaction<'static, Postgres>, Failure> {
-        let mut transaction = self.begin_raw().await?;
+        let began = self.begin_raw().await;
+        self.note_connection(began.as_ref());
+        let mut transaction = began?;
         sqlx::query("SELECT lock_store_version()").execute(&mut *transaction).await?;
         Ok(transaction)
     }

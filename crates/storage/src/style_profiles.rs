@@ -2,7 +2,10 @@
 
 mod saving;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use async_trait::async_trait;
 use domain::{
@@ -10,15 +13,19 @@ use domain::{
     NewStyleProfile, RepositoryError, ResearchStatus, SavedProfile, StyleProfile, StyleProfiles,
     Version,
 };
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryResult, QuerySelect,
+    QueryTrait, Set, Statement, Value,
+};
 
 use crate::{
     audit_log::audit,
     entity::{StoredTime, artist, style_embedding, style_profile},
     error::Failure,
     group_commit,
+    insert::placeholders,
     query_statistics::{Operation, Table},
-    store::Store,
+    store::{Backend, Store},
 };
 
 pub(crate) use self::saving::Save;
@@ -34,7 +41,7 @@ impl StyleProfiles for SeaStyleProfiles {
     async fn find(&self, artist: &ArtistKey) -> Result<Option<Arc<StyleProfile>>, RepositoryError> {
         self.0
             .retry(Operation::Find, Table::StyleProfiles, || async {
-                let rows = rows(self.0.database(), &[artist.as_str()]).await?;
+                let rows = rows(&*self.0.nearest().await?, &[artist.as_str()]).await?;
                 let profile = rows.into_iter().next().and_then(Rows::into_profile).transpose()?;
                 Ok(profile.map(Arc::new))
             })
@@ -138,6 +145,16 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    fn read(row: &QueryResult) -> Result<Self, Failure> {
+        let profile = artist::COLUMNS;
+        let embedding = profile + style_profile::COLUMNS;
+        Ok(Self {
+            artist: artist::Model::read(row, 0)?,
+            profile: style_profile::Model::read(row, profile)?,
+            embedding: style_embedding::Model::read(row, embedding)?,
+        })
+    }
+
     pub(crate) fn into_profile(self) -> Option<Result<StyleProfile, Failure>> {
         let Self { artist, profile, embedding } = self;
         profile.map(|profile| style_profile::profile(&artist, profile, embedding))
@@ -149,23 +166,29 @@ pub(crate) async fn rows(
     database: &impl ConnectionTrait,
     keys: &[&str],
 ) -> Result<Vec<Rows>, Failure> {
-    let query = artist::Entity::find()
-        .find_also_related(style_profile::Entity)
-        .find_also(artist::Entity, style_embedding::Entity);
-    let query = match keys {
-        [key] => query.filter(artist::Column::NameKey.eq(*key)),
-        keys => query.filter(artist::Column::NameKey.is_in(keys.iter().copied())),
+    // Every read of a profile comes through here, and making the statement takes longer than some other ways to answer.
+    static SELECT: LazyLock<String> = LazyLock::new(|| {
+        artist::Entity::find()
+            .left_join(style_profile::Entity)
+            .left_join(style_embedding::Entity)
+            .columns(style_profile::Column::iter())
+            .columns(style_embedding::Column::iter())
+            .build(DbBackend::Postgres)
+            .sql
+    });
+    let backend = match database.get_database_backend() {
+        DbBackend::Sqlite => Backend::Sqlite,
+        _ => Backend::Postgres,
     };
-    let rows = query.all(database).await?;
-    Ok(rows
-        .into_iter()
-        .map(|(artist, profile, embedding)| Rows { artist, profile, embedding })
-        .collect())
+    let places = placeholders(backend, 1, keys.len());
+    let sql = format!("{} WHERE artists.name_key IN {places}", *SELECT);
+    let keys = keys.iter().map(|key| Value::from(*key));
+    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, keys);
+    let found = database.query_all_raw(statement).await?;
+    found.iter().map(Rows::read).collect()
 }
 
 async fn version(database: &impl ConnectionTrait, artist: ArtistId) -> Result<i64, Failure> {
-    use sea_orm::QuerySelect;
-
     let version = artist::Entity::find_by_id(artist.as_uuid())
         .select_only()
         .column(artist::Column::Version)

@@ -408,3 +408,47 @@ pub async fn hints_that_nobody_waited_for_lose_nothing(
     other.close().await;
     Ok(())
 }
+
+/// States are equal as long as nothing is committed, and never again once anything was: of artists, of the account, or by
+/// hand, in this store or another one.
+pub async fn a_follower_tells_states_apart(fixture: &impl Fixture) -> anyhow::Result<()> {
+    let store = fixture.store();
+    let other = fixture.another_store().await?;
+    let mut follower = store.changes().follow().await?;
+    ensure!(follower.state().is_none(), "nothing was asked");
+    let mut state = async || {
+        follower.since(Version::ZERO, 100).await?;
+        follower.state().context("a state")
+    };
+    let mut seen = vec![state().await?];
+    let mut moved = async |what: &str| {
+        let now = state().await?;
+        ensure!(!seen.contains(&now), "{what}: {now:?} was told before");
+        seen.push(now);
+        anyhow::Ok(())
+    };
+
+    let author = given::author();
+    let new = given::profile("J Dilla", "late")?;
+    store.style_profiles().save(&new, Expected::Any, &author).await?;
+    moved("own save").await?;
+    other.generations().record(vec![given::generation("template")?], &author).await?;
+    moved("a generation through another store").await?;
+    store.generations().record(vec![given::generation("template")?], &author).await?;
+    moved("own generation").await?;
+    store.generation_rollups().fold().await?;
+    moved("a fold").await?;
+    fixture.by_hand("UPDATE generation_history SET model = 'by hand'").await?;
+    moved("an edit by hand").await?;
+    other.artists().remove(new.artist.key(), &author).await?;
+    moved("a removal through another store").await?;
+
+    // On a server others may commit to databases of their own in between, which moves the state too.
+    let unmoved = async {
+        while state().await? != state().await? {}
+        anyhow::Ok(())
+    };
+    timeout(HINT_WITHIN, unmoved).await.context("the state never rests")??;
+    other.close().await;
+    Ok(())
+}

@@ -81,6 +81,62 @@ async fn ten_connections_are_kept_and_thirty_opened_at_most() -> anyhow::Result<
     fixture.close().await
 }
 
+/// Waits until so many connections near readers are open.
+async fn until_near(store: &storage::Store, count: u32) -> anyhow::Result<()> {
+    let open = async {
+        while store.pool_use().near < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), open).await.context("no connection was opened")
+}
+
+/// Reads through connections of its own, with those that serve another runtime at the same time left alone.
+#[test]
+fn each_thread_reads_through_connections_of_its_own() -> anyhow::Result<()> {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (first, second) = (runtime()?, runtime()?);
+    first.block_on(async {
+        let fixture = Postgres::open().await?;
+        let limits = PoolLimits { kept: 0, ..PoolLimits::default() };
+        let store = fixture::store_with(fixture.url(), &limits).await?;
+        let new = given::profile("J Dilla", "late")?;
+        store.style_profiles().save(&new, Expected::Any, &given::author()).await?;
+        ensure!(store.pool_use().near == 0, "{:?}", store.pool_use());
+
+        let (profiles, key) = (store.style_profiles(), new.artist.key().clone());
+        let found = profiles.find(&key).await?;
+        ensure!(found.is_some());
+        until_near(&store, 1).await?;
+        let elsewhere = std::thread::spawn({
+            let store = store.clone();
+            move || {
+                second.block_on(async {
+                    let found = profiles.find(&key).await?;
+                    until_near(&store, 2).await?;
+                    anyhow::Ok(found)
+                })
+            }
+        });
+        ensure!(elsewhere.join().ok().context("a panic")?? == found);
+        // They went with their runtime.
+        ensure!(store.pool_use().near == 1, "{:?}", store.pool_use());
+
+        let many = futures::future::join_all(
+            (0..20).map(|_| async { store.style_profiles().find(new.artist.key()).await }),
+        );
+        for read in many.await {
+            ensure!(read? == found);
+        }
+        fixture.by_hand(TERMINATE_ALL).await?;
+        ensure!(store.style_profiles().find(new.artist.key()).await? == found);
+
+        store.close().await;
+        ensure!(store.style_profiles().find(new.artist.key()).await.is_err(), "it is closed");
+        fixture.close().await
+    })
+}
+
 /// How many sessions wait for a lock.
 async fn waiting(connection: &DatabaseTransaction) -> anyhow::Result<i64> {
     let count = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \

@@ -137,3 +137,13 @@ pub(crate) fn in_turns(
         Ok(Pair { subject, limit: Figures { rate: Some(beside), ..figures } })
     })
 }
+
+/// Asks as fast as the answers come, in turns with something else that is measured.
+pub(crate) fn beside(
+    pace: Pace,
+    subject: &mut Asked,
+    mut limit: impl FnMut() -> anyhow::Result<Figures>,
+) -> anyhow::Result<Pairs> {
+    subject.warm(pace)?;
+    Pairs::taken(pace.turns, || Ok(Pair { subject: subject.closed(pace)?, limit: limit()? }))
+}

@@ -173,6 +173,8 @@ A ratio is the median of the ratios of the pairs, so it may differ from that of 
 A rate is what a closed loop reaches with every connection busy.
 Latencies are those of an open loop at half of the lower of the two rates, for both sides alike, and count from when a request was due; so whoever stalls is charged for every question that it kept from being asked.
 
+[performance.md](performance.md) says where the time goes and what was tried, above all where a promise is not met.
+
 What is not in the table was not measured.
 An answer with another status than the right one, such as 503, makes its row a failed one.
 The JSON file beside this page has every figure.

@@ -166,18 +166,21 @@ impl Site {
     }
 
     fn migrate(&self, url: &str) -> anyhow::Result<()> {
-        let settings = [("GROOVEBASE_DATABASE_URL", url)];
-        output(self.programs.groovebase(self.folder.path(), &settings).args(["migrate", "up"]))
-            .map(drop)
+        self.groovebase(url, &["migrate", "up"])
     }
 
     /// Imports artists as a user does, and returns how long that took.
     pub(crate) fn import(&self, url: &str, artists: &Artists) -> anyhow::Result<Duration> {
-        let settings = [("GROOVEBASE_DATABASE_URL", url)];
-        let mut import = self.programs.groovebase(self.folder.path(), &settings);
+        let file = artists.file.to_str().context("the temporary folder's name is UTF-8")?;
         let began = Instant::now();
-        output(import.arg("import").arg(&artists.file))?;
+        self.groovebase(url, &["import", file])?;
         Ok(began.elapsed())
+    }
+
+    /// Runs the program on a database, as an operator does, to its end.
+    pub(crate) fn groovebase(&self, url: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        let settings = [("GROOVEBASE_DATABASE_URL", url)];
+        output(self.programs.groovebase(self.folder.path(), &settings).args(arguments)).map(drop)
     }
 
     /// Records a history in a database with an up-to-date schema.

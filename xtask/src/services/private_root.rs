@@ -38,13 +38,14 @@ const SURPLUS: [&str; 5] = [
     "usr/share/locale",
 ];
 
+/// PostgreSQL's server inside the root, beside its other programs.
+const POSTGRES: &str = "/usr/lib/postgresql/17/bin/postgres";
+
 /// Finds the server in the private root, which is built if it does not exist yet.
 pub(super) fn find(service: Service, cache: &Cache) -> anyhow::Result<Installation> {
-    ensure!(cfg!(target_os = "linux"), "this is not Linux");
-    ensure!(geteuid().is_root(), "only root can use one");
     let root = ensure_built(cache)?;
     let server = match service {
-        Service::Postgres => "/usr/lib/postgresql/17/bin/postgres",
+        Service::Postgres => POSTGRES,
         Service::Redis | Service::RedisCluster => "/usr/bin/redis-server",
     };
     Installation::inside(root, PathBuf::from(server))
@@ -52,10 +53,8 @@ pub(super) fn find(service: Service, cache: &Cache) -> anyhow::Result<Installati
 
 /// A command that runs one of PostgreSQL's client programs outside the root, so that it sees this machine's files.
 pub(super) fn program(name: &str, cache: &Cache) -> anyhow::Result<Command> {
-    let server = find(Service::Postgres, cache)?.server().to_owned();
     let root = ensure_built(cache)?;
-    let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
-    let program = inside(&server.with_file_name(name));
+    let program = root.join(POSTGRES.trim_start_matches('/')).with_file_name(name);
     ensure!(program.is_file(), "there is no {}", program.display());
     let (loader, libraries) = loader(&root)?;
     let mut command = Command::new(loader);
@@ -79,6 +78,8 @@ fn loader(root: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
 }
 
 fn ensure_built(cache: &Cache) -> anyhow::Result<PathBuf> {
+    ensure!(cfg!(target_os = "linux"), "this is not Linux");
+    ensure!(geteuid().is_root(), "only root can use one");
     let name = format!("{SUITE}-{EDITION}");
     let root = cache.folder().join(&name);
     if root.is_dir() {

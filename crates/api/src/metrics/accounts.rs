@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use cache::{RollupKeeperStatus, StatisticsStatus};
+use cache::{AnswersStatus, RollupKeeperStatus, StatisticsStatus};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -20,6 +20,8 @@ pub(super) struct AccountMetrics {
     bytes: Gauge,
     reads: Family<SourceLabels, Counter>,
     resets: Counter,
+    answers: Family<SourceLabels, Counter>,
+    answer_bytes: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -30,7 +32,8 @@ struct SourceLabels {
 impl AccountMetrics {
     pub(super) fn registered(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        let Self { folds, folded, failing, spans, bytes, reads, resets } = &metrics;
+        let Self { folds, folded, failing, spans, bytes, reads, resets, answers, answer_bytes } =
+            &metrics;
         registry.register(
             "account_folds",
             "Folds by this instance that found something pending",
@@ -68,10 +71,26 @@ impl AccountMetrics {
             "Times that all sums in memory were thrown away, because the database could not tell what was folded since",
             resets.clone(),
         );
+        registry.register(
+            "statistics_answers",
+            "Answers about generations, by whether they were worked out or sent again because nothing was committed since",
+            answers.clone(),
+        );
+        registry.register_with_unit(
+            "statistics_answers_memory",
+            "What answers in memory take",
+            Unit::Bytes,
+            answer_bytes.clone(),
+        );
         metrics
     }
 
-    pub(super) fn take(&self, folding: RollupKeeperStatus, statistics: StatisticsStatus) {
+    pub(super) fn take(
+        &self,
+        folding: RollupKeeperStatus,
+        statistics: StatisticsStatus,
+        answers: AnswersStatus,
+    ) {
         let RollupKeeperStatus { folds, sums, failing_for } = folding;
         let StatisticsStatus { spans, bytes, hits, misses, resets } = statistics;
         set(&self.folds, folds);
@@ -83,5 +102,10 @@ impl AccountMetrics {
             set(&self.reads.get_or_create(&SourceLabels { source }), number);
         }
         set(&self.resets, resets);
+        let AnswersStatus { bytes, hits, misses } = answers;
+        for (source, number) in [("memory", hits), ("sums", misses)] {
+            set(&self.answers.get_or_create(&SourceLabels { source }), number);
+        }
+        self.answer_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 }

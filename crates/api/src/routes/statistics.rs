@@ -7,7 +7,13 @@ mod summary;
 mod table;
 mod which;
 
-use actix_web::{HttpResponse, get, http::header::VARY, web};
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{ContentType, VARY},
+    web::{self, Bytes},
+};
 use serde::Serialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -54,12 +60,17 @@ pub(super) fn register(config: &mut ServiceConfig<'_>) {
 )]
 #[get("/api/v1/stats")]
 async fn show_statistics(
+    request: HttpRequest,
     state: web::Data<State>,
     query: Asked<StatisticsParameters>,
     wished: Wished,
 ) -> Result<HttpResponse, Problem> {
-    let found = StatisticsView::find(&state, query.0).await?;
-    answer(wished, &found, || table::of_statistics(&found.value))
+    let question = format!("{} {wished:?}", request.uri());
+    let work_out = async || {
+        let found = StatisticsView::find(&state, query.0).await?;
+        body(wished, &found, table::of_statistics)
+    };
+    Ok(response(wished, state.reading.answer(&question, work_out).await?))
 }
 
 /// Shows what generations took, hour by hour, or by days, weeks or months of a time zone.
@@ -87,27 +98,46 @@ async fn show_statistics(
 )]
 #[get("/api/v1/stats/series")]
 async fn show_series(
+    request: HttpRequest,
     state: web::Data<State>,
     query: Asked<SeriesParameters>,
     wished: Wished,
 ) -> Result<HttpResponse, Problem> {
-    let found = SeriesView::find(&state, query.0).await?;
-    answer(wished, &found, || table::of_series(&found.value))
+    // What was not given depends on the time.
+    let range = query.0.range(state.now())?;
+    let question =
+        format!("{} {wished:?} {} {}", request.uri(), range.from_micros(), range.to_micros());
+    let work_out = async || {
+        let found = SeriesView::find(&state, query.0, range).await?;
+        body(wished, &found, table::of_series)
+    };
+    Ok(response(wished, state.reading.answer(&question, work_out).await?))
 }
 
-/// The answer in the form that is wished.
-fn answer(
+/// What was found, in the form that is wished.
+fn body<T: Serialize>(
     wished: Wished,
-    found: &Answered<impl Serialize>,
-    table: impl FnOnce() -> Result<Vec<u8>, Problem>,
-) -> Result<HttpResponse, Problem> {
+    found: &Answered<T>,
+    table: impl FnOnce(&T) -> Result<Vec<u8>, Problem>,
+) -> Result<Answered<Bytes>, Problem> {
+    let body = match wished {
+        Wished::Json => {
+            serde_json::to_vec(&found.value).map_err(|error| Problem::internal(Arc::new(error)))?
+        }
+        Wished::Csv => table(&found.value)?,
+    };
+    Ok(Answered { value: body.into(), from: found.from })
+}
+
+fn response(wished: Wished, Answered { value, from }: Answered<Bytes>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header((VARY, "accept"));
-    if let Some(from) = found.from {
+    if let Some(from) = from {
         response.insert_header((X_READ_FROM, from.as_str()));
     }
-    Ok(match wished {
-        Wished::Json => response.json(&found.value),
-        Wished::Csv => response.content_type(CSV).body(table()?),
-    })
+    match wished {
+        Wished::Json => response.content_type(ContentType::json()),
+        Wished::Csv => response.content_type(CSV),
+    };
+    response.body(value)
 }

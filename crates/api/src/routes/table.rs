@@ -66,11 +66,15 @@ pub(crate) fn need_of(method: &Method, template: &str) -> Option<Need> {
 /// The table, ready to look requests up in.
 pub(crate) struct RouteTable(Vec<Row>);
 
+#[derive(Debug)]
 struct Row {
     method: Method,
     parts: Vec<Part>,
     route: Route,
 }
+
+/// More than any template has.
+const MOST_SEGMENTS: usize = 8;
 
 /// What lies between two slashes of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,20 +110,26 @@ impl Part {
 
 impl Row {
     /// As the router does, without its expressions: it will look for the route itself.
-    fn takes(&self, path: &str) -> bool {
-        let (mut parts, mut segments) = (self.parts.iter(), path.split('/'));
-        loop {
-            let fits = match (parts.next(), segments.next()) {
-                (None, None) | (Some(Part::Rest), Some(_)) => return true,
-                (Some(Part::Text(text)), Some(segment)) => *text == segment,
-                (Some(Part::Parameter), Some(segment)) => !segment.is_empty(),
-                _ => false,
-            };
-            if !fits {
-                return false;
-            }
-        }
+    fn takes(&self, segments: &[&str]) -> bool {
+        let fits = |(part, segment): (&Part, &&str)| match part {
+            Part::Text(text) => text == segment,
+            Part::Parameter => !segment.is_empty(),
+            Part::Rest => true,
+        };
+        let has_rest = self.parts.last() == Some(&Part::Rest);
+        let (own, given) = (self.parts.len(), segments.len());
+        (own == given || has_rest && own < given) && self.parts.iter().zip(segments).all(fits)
     }
+}
+
+/// What lies between the slashes of a path; the last of [`MOST_SEGMENTS`] is all that is left.
+fn segments_of<'a, 'b>(path: &'b str, into: &'a mut [&'b str; MOST_SEGMENTS]) -> &'a [&'b str] {
+    let mut count = 0;
+    for (place, segment) in into.iter_mut().zip(path.splitn(MOST_SEGMENTS, '/')) {
+        *place = segment;
+        count += 1;
+    }
+    into.get(..count).unwrap_or_default()
 }
 
 impl RouteTable {
@@ -128,9 +138,11 @@ impl RouteTable {
     /// The path is the router's own form of it, in which an encoded slash is not one. Of several routes that a path fits
     /// the one counts that needs most.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Option<Route> {
+        let mut segments = [""; MOST_SEGMENTS];
+        let segments = segments_of(path, &mut segments);
         self.0
             .iter()
-            .filter(|row| row.method == *method && row.takes(path))
+            .filter(|row| row.method == *method && row.takes(segments))
             .map(|row| row.route)
             .max_by_key(|route| route.need)
     }
@@ -168,12 +180,15 @@ mod tests {
             "/index.html/../x",
         ];
         for row in RouteTable::default().0 {
+            assert!(row.parts.len() < MOST_SEGMENTS, "{row:?}");
             let router = ResourceDef::new(row.route.template);
             let own = row.route.template;
             for beginning in beginnings.into_iter().chain([own]) {
                 for end in ends.into_iter().chain(more) {
                     let path = format!("{beginning}{end}");
-                    assert_eq!(row.takes(&path), router.is_match(&path), "{own} {path:?}");
+                    let mut segments = [""; MOST_SEGMENTS];
+                    let segments = segments_of(&path, &mut segments);
+                    assert_eq!(row.takes(segments), router.is_match(&path), "{own} {path:?}");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Connections, and the pool that keeps them.
+//! Connections, and the pools that keep them.
 //!
 //! A connection is multiplexed: its task writes questions in the order in which they come and hands each answer to the
 //! question at the head of its queue (`redis::aio::MultiplexedConnection`). Whoever stops waiting drops the receiving
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use deadpool::managed::{self, BuildError, Metrics, PoolError, RecycleError, RecycleResult};
 use deadpool_redis::redis::{
     self, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline,
     ProtocolVersion, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsCertificates,
@@ -25,7 +25,10 @@ use deadpool_redis::redis::{
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::{
+    runtime::{self, Handle},
+    sync::{Semaphore, oneshot},
+};
 
 use super::{
     address::{Address, Login, Node, Topology},
@@ -39,10 +42,100 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// For so long a connection that nobody waited for is kept.
 const KEPT_FOR: Duration = Duration::from_secs(30);
+/// Runtimes that have a pool at most. The service has one for each processor and another one.
+const MOST_RUNTIMES: usize = 1_024;
 /// Times that the cluster client follows a moved key or a changed topology within one operation.
 const CLUSTER_RETRIES: u32 = 2;
 
-pub(super) type Pool = managed::Pool<Connector>;
+/// A pool for each runtime that asks.
+///
+/// A connection's task runs in the runtime that opened it. In the service each thread has one of its own, and whoever asks
+/// through a connection of another thread waits until that has woken up, twice.
+pub(super) struct Pools {
+    address: Address,
+    certificates: Option<TlsCertificates>,
+    most: usize,
+    opened: Arc<Counter>,
+    open: Mutex<Open>,
+}
+
+/// Pools by runtime; nothing once they are closed.
+type Open = Option<Vec<(runtime::Id, Pool)>>;
+
+type Pool = managed::Pool<Connector>;
+
+impl Pools {
+    /// Pools of connections to this address. Nobody is contacted.
+    pub(super) fn new(settings: &RedisSettings) -> Result<Self, InvalidRedisSettings> {
+        let address = Address::parse(&settings.url)?;
+        let certificates = certificates(settings, address.tls)?;
+        if address.tls {
+            // The client asks for the process's provider and panics without one. Whoever chose one before is left alone.
+            drop(rustls::crypto::ring::default_provider().install_default());
+        }
+        // Those of the runtimes will be made of the same.
+        Source::new(&address, certificates.clone())
+            .map_err(|_| InvalidRedisSettings::InvalidCertificate)?;
+        Ok(Self {
+            address,
+            certificates,
+            most: settings.connections,
+            opened: Arc::default(),
+            open: Mutex::new(Some(Vec::new())),
+        })
+    }
+
+    /// A handle of a connection that others share; the pool has it back at once.
+    pub(super) async fn lend(&self) -> Result<Connection, PoolError<RedisError>> {
+        let pool = self.of_this_runtime()?;
+        Ok(Connection::clone(&*pool.get().await?))
+    }
+
+    fn of_this_runtime(&self) -> Result<Pool, PoolError<RedisError>> {
+        let runtime = Handle::try_current().map_err(|_| PoolError::NoRuntimeSpecified)?.id();
+        let mut pools = self.open.lock();
+        let pools = pools.as_mut().ok_or(PoolError::Closed)?;
+        if let Some((_, pool)) = pools.iter().find(|(of, _)| *of == runtime) {
+            return Ok(pool.clone());
+        }
+        let source = Source::new(&self.address, self.certificates.clone());
+        let connector = Connector {
+            source: Arc::new(source.map_err(PoolError::Backend)?),
+            spare: Arc::default(),
+            underway: Arc::new(Semaphore::new(self.most)),
+            opened: Arc::clone(&self.opened),
+        };
+        let pool = managed::Pool::builder(connector)
+            .max_size(self.most)
+            // The connection used last is lent first, so that questions asked at the same time travel together: many in
+            // one write, their answers in one read. Another one is used, or opened, only while this one is being lent.
+            .queue_mode(managed::QueueMode::Lifo)
+            .build()
+            .map_err(|BuildError::NoRuntimeSpecified| PoolError::NoRuntimeSpecified)?;
+        if MOST_RUNTIMES <= pools.len() {
+            // The first ones have ended, or somebody makes them without end.
+            pools.remove(0);
+        }
+        pools.push((runtime, pool.clone()));
+        Ok(pool)
+    }
+
+    /// How many connections were opened.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.get()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.open.lock().is_none()
+    }
+
+    /// Closes the connections that nobody uses; the others go when their operations end.
+    pub(super) fn close(&self) {
+        for (_, pool) in self.open.lock().take().into_iter().flatten() {
+            pool.close();
+        }
+    }
+}
 
 /// A handle of a connection that others use at the same time.
 #[derive(Clone)]
@@ -119,34 +212,6 @@ enum Source {
     // Asking takes it mutably, though it changes nothing but where it begins.
     Sentinel(Box<tokio::sync::Mutex<SentinelClient>>),
     Cluster(Box<ClusterClient>),
-}
-
-/// A pool of connections to this address. Nobody is contacted.
-pub(super) fn pool(settings: &RedisSettings) -> Result<(Pool, Arc<Counter>), InvalidRedisSettings> {
-    let address = Address::parse(&settings.url)?;
-    let certificates = certificates(settings, address.tls)?;
-    if address.tls {
-        // The client asks for the process's provider and panics without one. Whoever chose one before is left alone.
-        drop(rustls::crypto::ring::default_provider().install_default());
-    }
-    let source = Source::new(&address, certificates)
-        .map_err(|_| InvalidRedisSettings::InvalidCertificate)?;
-    let opened = Arc::new(Counter::default());
-    let connector = Connector {
-        source: Arc::new(source),
-        spare: Arc::default(),
-        underway: Arc::new(Semaphore::new(settings.connections)),
-        opened: Arc::clone(&opened),
-    };
-    let pool = managed::Pool::builder(connector)
-        .max_size(settings.connections)
-        // The connection used last is lent first, so that questions asked at the same time travel together: many in one
-        // write, their answers in one read. Another one is used, or opened, only while this one is being lent.
-        .queue_mode(managed::QueueMode::Lifo)
-        .build()
-        // The one possible failure is a timeout without a runtime, and the pool has no timeouts: the budget is above it.
-        .map_err(|_| InvalidRedisSettings::InvalidConnections)?;
-    Ok((pool, opened))
 }
 
 fn certificates(

@@ -16,7 +16,7 @@ pub struct RedisSettings {
     pub url: String,
     /// What every key begins with: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`.
     pub prefix: String,
-    /// How many connections are opened at most. Requests share them, so this is no limit on requests.
+    /// How many connections each runtime that asks opens at most. Requests share them, so this is no limit on requests.
     pub connections: usize,
     /// How long one operation may take as a whole, connecting included.
     pub budget: Duration,

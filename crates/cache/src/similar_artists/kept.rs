@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use domain::{Neighbours, Search, Version};
+use hashbrown::DefaultHashBuilder;
 use moka::sync::{Cache, CacheBuilder};
 
 /// Answers by search, as many as are worth their memory.
 pub(super) struct Kept {
-    answers: Option<Cache<Arc<Search>, Answer>>,
+    /// A search is 384 numbers long, and hashed with each look.
+    answers: Option<Cache<Arc<Search>, Answer, DefaultHashBuilder>>,
 }
 
 /// An answer, and until when it is good.
@@ -29,7 +31,8 @@ pub(super) enum Basis {
 impl Kept {
     /// So many answers at most.
     pub(super) fn new(answers: u64) -> Self {
-        Self { answers: (answers != 0).then(|| CacheBuilder::new(answers).build()) }
+        let build = || CacheBuilder::new(answers).build_with_hasher(DefaultHashBuilder::default());
+        Self { answers: (answers != 0).then(build) }
     }
 
     /// The answer that was kept last, whether it is good or not.

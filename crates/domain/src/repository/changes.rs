@@ -1,5 +1,7 @@
 //! What changed in a store.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::{ArtistId, ArtistKey, ArtistName, RepositoryError, Version};
@@ -25,12 +27,23 @@ pub trait ChangeFollower: Send {
     async fn since(&mut self, version: Version, limit: u32)
     -> Result<Vec<Change>, RepositoryError>;
 
+    /// A state that the store was in after the last call of [`Self::since`] and no later than its answer was read; `None` if
+    /// that cannot be told.
+    fn state(&self) -> Option<StoreState> {
+        None
+    }
+
     /// Waits until something may have changed.
     ///
     /// A hint may come late, twice, for nothing or not at all; it saves waiting and proves nothing. The future may be
     /// dropped at any time.
     async fn hint(&mut self) -> Result<(), RepositoryError>;
 }
+
+/// A state of everything in a store, profiles or not. Two that one follower tells are equal only if nothing at all was
+/// committed in between. They may differ although nothing was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreState(pub Arc<str>);
 
 /// The state of one artist after its latest change.
 #[derive(Debug, Clone, PartialEq)]

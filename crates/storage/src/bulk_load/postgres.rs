@@ -139,9 +139,7 @@ pub(super) async fn load(
     author: &Author,
 ) -> Result<BulkCounts, Failure> {
     let _writer = store.writer().await?;
-    let began = store.begin_versioned_raw().await;
-    store.note_connection(began.as_ref());
-    let mut transaction = began?;
+    let mut transaction = store.begin_versioned_raw().await?;
     sqlx::query(INCOMING).execute(&mut *transaction).await?;
     sqlx::query(INCOMING_SOURCES).execute(&mut *transaction).await?;
     let transaction = copy_in(transaction, COPY_INCOMING, incoming(batch)?).await?;

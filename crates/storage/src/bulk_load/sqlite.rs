@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     ArtistId, ArtistKey, ArtistName, Author, BulkCounts, NewResearchSource, NewStyleProfile,
-    ProfileRecord, ResearchSource, SourceType, StyleProfile,
+    ProfileRecord, ResearchSource, SourceType, StyleProfile, StyleProfileId,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set, prelude::Uuid,
 };
 
 use super::remembered;
@@ -16,12 +15,13 @@ use crate::{
     audit_log::audit,
     entity::{StoredVector, artist, research_source, style_embedding, style_profile},
     error::Failure,
+    insert::insert_models,
     store::Store,
     style_profiles::{Rows, Stored, rows, write_all},
 };
 
-/// Rows of one statement; SQLite binds at most 32,766 values and a profile has 19.
-const ROWS_PER_STATEMENT: usize = 1_000;
+/// How many artists are looked up at once.
+const ARTISTS_PER_STATEMENT: usize = 1_000;
 
 pub(super) async fn load(
     store: &Store,
@@ -36,7 +36,11 @@ pub(super) async fn load(
     let mut changed = Vec::new();
 
     for record in batch {
-        let (id, outcome) = match (record, stored.remove(record.artist().key())) {
+        let stored = stored.remove(record.artist().key());
+        if !record.sources().is_empty() {
+            new.stored.extend(stored.as_ref().map(|rows| rows.artist.id));
+        }
+        let (id, outcome) = match (record, stored) {
             (ProfileRecord::Artist { artist, .. }, None) => {
                 (new.add_artist(store, artist), Outcome::Created)
             }
@@ -115,7 +119,7 @@ async fn stored(
 ) -> Result<HashMap<ArtistKey, Rows>, Failure> {
     let keys: Vec<&str> = batch.iter().map(|record| record.artist().key().as_str()).collect();
     let mut stored = HashMap::new();
-    for some in keys.chunks(ROWS_PER_STATEMENT) {
+    for some in keys.chunks(ARTISTS_PER_STATEMENT) {
         for rows in rows(transaction, some).await? {
             let key = ArtistKey::parse(&rows.artist.name_key).map_err(Failure::corrupt)?;
             stored.insert(key, rows);
@@ -131,6 +135,8 @@ struct NewRows<'a> {
     profiles: Vec<style_profile::ActiveModel>,
     embeddings: Vec<style_embedding::ActiveModel>,
     sources: Vec<(ArtistId, &'a NewResearchSource)>,
+    /// Artists who were there before, and may have some of the sources.
+    stored: Vec<Uuid>,
 }
 
 impl NewRows<'_> {
@@ -153,7 +159,8 @@ impl NewRows<'_> {
         row.id = Set(id.as_uuid());
         row.follow(profile)?;
         self.artists.push(row);
-        self.profiles.push(style_profile::row(store.backend(), profile, id, None, now));
+        let ids = (StyleProfileId::generate(), id);
+        self.profiles.push(style_profile::row(store.backend(), profile, ids, (now, now)));
         if let Some(embedding) = &profile.embedding {
             self.embeddings.push(style_embedding::ActiveModel {
                 artist_id: Set(id.as_uuid()),
@@ -171,10 +178,10 @@ impl NewRows<'_> {
         // A profile or an embedding whose artist is there gives the artist a version. These come before their artists, who
         // then take one instead of three.
         transaction.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
-        insert_all(transaction, self.embeddings).await?;
-        insert_all(transaction, self.profiles).await?;
-        insert_all(transaction, self.artists).await?;
-        let known = known_sources(transaction, &self.sources).await?;
+        insert_models(transaction, self.embeddings, None).await?;
+        insert_models(transaction, self.profiles, None).await?;
+        insert_models(transaction, self.artists, None).await?;
+        let known = known_sources(transaction, &self.stored).await?;
         let mut seen = HashSet::new();
         let now = store.now();
         let mut new = Vec::new();
@@ -185,21 +192,9 @@ impl NewRows<'_> {
             }
         }
         let count = new.len() as u64;
-        insert_all(transaction, new).await?;
+        insert_models(transaction, new, None).await?;
         Ok(count)
     }
-}
-
-async fn insert_all<A>(transaction: &DatabaseTransaction, rows: Vec<A>) -> Result<(), Failure>
-where
-    A: ActiveModelTrait + Send,
-{
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let some: Vec<A> = rows.by_ref().take(ROWS_PER_STATEMENT).collect();
-        A::Entity::insert_many(some).exec_without_returning(transaction).await?;
-    }
-    Ok(())
 }
 
 /// What makes two sources one: kind, address, path, and the content if there is neither address nor path.
@@ -215,12 +210,10 @@ fn source_identity(artist: ArtistId, source: &NewResearchSource) -> SourceIdenti
 
 async fn known_sources(
     transaction: &DatabaseTransaction,
-    sources: &[(ArtistId, &NewResearchSource)],
+    artists: &[Uuid],
 ) -> Result<HashSet<SourceIdentity>, Failure> {
-    let mut artists: Vec<_> = sources.iter().map(|(artist, _)| artist.as_uuid()).collect();
-    artists.dedup();
     let mut known = HashSet::new();
-    for some in artists.chunks(ROWS_PER_STATEMENT) {
+    for some in artists.chunks(ARTISTS_PER_STATEMENT) {
         let rows = research_source::Entity::find()
             .filter(research_source::Column::ArtistId.is_in(some.iter().copied()))
             .all(transaction)

@@ -1,13 +1,13 @@
 //! A connection of its own that listens.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::{Change, ChangeFollower, RepositoryError, Version};
+use domain::{Change, ChangeFollower, RepositoryError, StoreState, Version};
 use futures::FutureExt;
 use sea_orm::sqlx::{
-    self, Acquire, ConnectOptions, Connection, PgConnection, Row,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    self, Acquire, AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgRow},
 };
 use tokio::{
     runtime::{self, Runtime},
@@ -30,9 +30,11 @@ pub(super) async fn since(
 ) -> Result<Vec<Change>, Failure> {
     let (after, limit) = bounds(version, limit);
     let rows = sqlx::query(SINCE).bind(after).bind(limit).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| change(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
-        .collect()
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &PgRow) -> Result<Change, Failure> {
+    change(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)
 }
 
 /// Follows the feed of a server.
@@ -76,6 +78,10 @@ impl ChangeFollower for Follower {
         Ok(changes)
     }
 
+    fn state(&self) -> Option<StoreState> {
+        self.line.as_ref()?.state.clone()
+    }
+
     async fn hint(&mut self) -> Result<(), RepositoryError> {
         let line = self.line.as_mut().ok_or_else(lost)?;
         let heard = line.hint().await;
@@ -98,6 +104,9 @@ fn lost() -> Failure {
 #[derive(Debug)]
 struct Line {
     listener: Option<PgListener>,
+    /// [`SINCE`], after the snapshot that it is read in: which transactions it sees. Two that are the same see the same.
+    state_and_changes: Arc<str>,
+    state: Option<StoreState>,
     /// Where the listener's last task goes to die, see [`Line::drop`].
     never_run: Option<Runtime>,
 }
@@ -120,7 +129,14 @@ impl Line {
         // Nothing is waited for while it has no owner: dropped elsewhere than in `Line::drop` it panics.
         let never_run =
             runtime::Builder::new_current_thread().build().map_err(Failure::unavailable)?;
-        let mut line = Self { listener: Some(listener), never_run: Some(never_run) };
+        let state_and_changes = format!(
+            "SELECT changes.*, (SELECT pg_current_snapshot()::text) AS state
+             FROM (VALUES (0)) AS one LEFT JOIN ({SINCE}) AS changes ON true ORDER BY changes.version"
+        )
+        .into();
+        let listener = Some(listener);
+        let mut line =
+            Self { listener, state_and_changes, state: None, never_run: Some(never_run) };
         line.listener()?.listen(CHANNEL).await?;
         Ok(line)
     }
@@ -130,7 +146,24 @@ impl Line {
     }
 
     async fn since(&mut self, version: Version, limit: u32) -> Result<Vec<Change>, Failure> {
-        since(self.listener()?.acquire().await?, version, limit).await
+        let (after, limit) = bounds(version, limit);
+        let listener = self.listener.as_mut().ok_or_else(lost)?;
+        let question =
+            sqlx::query(AssertSqlSafe(Arc::clone(&self.state_and_changes))).bind(after).bind(limit);
+        let rows = question.fetch_all(listener.acquire().await?).await?;
+        let mut state = None;
+        let mut changes = Vec::new();
+        for row in &rows {
+            if state.is_none() {
+                state = Some(StoreState(row.try_get::<&str, _>("state")?.into()));
+            }
+            // One row without a version tells the state alone.
+            if row.try_get::<Option<i64>, _>(0)?.is_some() {
+                changes.push(read(row)?);
+            }
+        }
+        self.state = state;
+        Ok(changes)
     }
 
     async fn hint(&mut self) -> Result<(), Failure> {

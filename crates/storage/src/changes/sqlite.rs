@@ -1,10 +1,12 @@
 //! A connection of its own that looks often whether the file has moved on.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::{Change, ChangeFollower, RepositoryError, Version};
-use sea_orm::sqlx::{self, ConnectOptions, Row, SqliteConnection};
+use domain::{Change, ChangeFollower, RepositoryError, StoreState, Version};
+use sea_orm::sqlx::{
+    self, AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteRow,
+};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
@@ -12,6 +14,10 @@ use tokio::{
 
 use super::{SINCE, bounds, change};
 use crate::{error::Failure, store::Store};
+
+/// A number that differs from the one before when another connection has committed in between, of this process or not:
+/// <https://www.sqlite.org/pragma.html#pragma_data_version>.
+const DATA_VERSION: &str = "PRAGMA data_version";
 
 /// How long a commit of another process may go unnoticed.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -23,9 +29,11 @@ pub(super) async fn since(
 ) -> Result<Vec<Change>, Failure> {
     let (after, limit) = bounds(version, limit);
     let rows = sqlx::query(SINCE).bind(after).bind(limit).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| change(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
-        .collect()
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &SqliteRow) -> Result<Change, Failure> {
+    change(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)
 }
 
 /// Follows the feed of a file: own commits are told at once, those of other processes are looked for.
@@ -35,6 +43,9 @@ pub(super) struct Follower {
     own_commits: watch::Receiver<()>,
     seen: i64,
     next_look: Instant,
+    state: Option<StoreState>,
+    /// The state and [`SINCE`], as one question, since each takes a turn of the connection's thread.
+    state_and_changes: Arc<str>,
 }
 
 impl Follower {
@@ -46,7 +57,11 @@ impl Follower {
         let opening = async {
             let mut connection = file.connect().await?;
             let seen = data_version(&mut connection).await?;
-            Ok(Self { connection, own_commits, seen, next_look: Instant::now() })
+            // A statement whose plan may depend on what is bound is prepared again each time that something else is.
+            let changes = SINCE.replace("$1", "(SELECT $1)").replace("$2", "(SELECT $2)");
+            let state_and_changes = format!("{DATA_VERSION}; {changes}").into();
+            let next_look = Instant::now();
+            Ok(Self { connection, own_commits, seen, next_look, state: None, state_and_changes })
         };
         timeout(store.limits().acquire_timeout, opening).await.map_err(Failure::unavailable)?
     }
@@ -68,7 +83,18 @@ impl ChangeFollower for Follower {
         version: Version,
         limit: u32,
     ) -> Result<Vec<Change>, RepositoryError> {
-        Ok(since(&mut self.connection, version, limit).await?)
+        let (after, limit) = bounds(version, limit);
+        let question =
+            sqlx::query(AssertSqlSafe(Arc::clone(&self.state_and_changes))).bind(after).bind(limit);
+        let rows = question.fetch_all(&mut self.connection).await.map_err(Failure::from)?;
+        let (state, changes) = rows.split_first().ok_or_else(nothing)?;
+        let state: i64 = state.try_get(0).map_err(Failure::from)?;
+        self.state = Some(StoreState(state.to_string().into()));
+        Ok(changes.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    fn state(&self) -> Option<StoreState> {
+        self.state.clone()
     }
 
     async fn hint(&mut self) -> Result<(), RepositoryError> {
@@ -89,8 +115,14 @@ impl ChangeFollower for Follower {
     }
 }
 
-/// A number that differs from the one before when another connection has committed in between, of this process or not:
-/// <https://www.sqlite.org/pragma.html#pragma_data_version>.
 async fn data_version(connection: &mut SqliteConnection) -> Result<i64, Failure> {
-    Ok(sqlx::query_scalar("PRAGMA data_version").fetch_one(connection).await?)
+    Ok(sqlx::query_scalar(DATA_VERSION).fetch_one(connection).await?)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the database told nothing of its state")]
+struct Nothing;
+
+fn nothing() -> Failure {
+    Failure::corrupt(Nothing)
 }

@@ -5,7 +5,7 @@ use domain::{
 };
 use sea_orm::{Set, entity::prelude::*};
 
-use super::StoredTime;
+use super::{StoredTime, get};
 use crate::{error::Failure, store::Backend};
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
@@ -69,11 +69,36 @@ pub(crate) fn pending(backend: Backend, name: &ArtistName, now: Timestamp) -> Ac
 impl ActiveModel {
     /// Notes what the artist's profile says of it.
     pub(crate) fn follow(&mut self, profile: &NewStyleProfile) -> Result<(), Failure> {
-        let sources = profile.sources_count.total();
         self.research_status = Set(ResearchStatus::Cached.as_str().to_owned());
         self.confidence_score = Set(profile.confidence.get());
-        self.sources_count = Set(i32::try_from(sources).map_err(Failure::corrupt)?);
+        self.sources_count = Set(stored_sources(profile)?);
         Ok(())
+    }
+}
+
+/// How many sources an artist has by its profile.
+pub(crate) fn stored_sources(profile: &NewStyleProfile) -> Result<i32, Failure> {
+    i32::try_from(profile.sources_count.total()).map_err(Failure::corrupt)
+}
+
+/// How many columns there are.
+pub(crate) const COLUMNS: usize = Column::LastUpdated as usize + 1;
+
+impl Model {
+    /// Reads the columns of the table, in their order, from the first one on.
+    pub(crate) fn read(row: &QueryResult, first: usize) -> Result<Self, Failure> {
+        Ok(Self {
+            id: get(row, first)?,
+            name: get(row, first + Column::Name as usize)?,
+            name_key: get(row, first + Column::NameKey as usize)?,
+            name_search: get(row, first + Column::NameSearch as usize)?,
+            research_status: get(row, first + Column::ResearchStatus as usize)?,
+            sources_count: get(row, first + Column::SourcesCount as usize)?,
+            confidence_score: get(row, first + Column::ConfidenceScore as usize)?,
+            version: get(row, first + Column::Version as usize)?,
+            created_at: get(row, first + Column::CreatedAt as usize)?,
+            last_updated: get(row, first + Column::LastUpdated as usize)?,
+        })
     }
 }
 

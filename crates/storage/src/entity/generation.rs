@@ -8,10 +8,11 @@ use domain::{
 };
 #[cfg(feature = "sqlite")]
 use sea_orm::Value;
-use sea_orm::entity::prelude::*;
+use sea_orm::{TryGetable, TryGetableFromJson, entity::prelude::*};
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{StoredTime, artist};
+use super::{StoredTime, artist, get};
 use crate::error::Failure;
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
@@ -125,62 +126,68 @@ pub(crate) fn values(
     ]
 }
 
-/// The generation that lies in a row; `artist` is who the row refers to.
-pub(crate) fn generation(row: Model, artist: Option<ArtistName>) -> Result<Generation, Failure> {
-    let Model {
-        id,
-        artist_id: _,
-        provider_used,
-        model,
-        status,
-        error,
-        steps,
-        generation_time_ms,
-        tokens_used,
-        input_tokens,
-        output_tokens,
-        cache_read_tokens,
-        cache_write_tokens,
-        reasoning_tokens,
-        cost,
-        user_params,
-        output_files,
-        created_at,
-    } = row;
-    let count =
-        |stored: Option<i64>| stored.map(u32::try_from).transpose().map_err(Failure::corrupt);
-    let files: Vec<String> = serde_json::from_value(output_files).map_err(Failure::corrupt)?;
+/// The generation that lies in a row that begins with the columns of the table, in their order; `artist` is who the row
+/// refers to.
+pub(crate) fn generation(
+    row: &QueryResult,
+    artist: Option<ArtistName>,
+) -> Result<Generation, Failure> {
+    let count = |column| -> Result<Option<u32>, Failure> {
+        let stored: Option<i64> = read(row, column)?;
+        stored.map(u32::try_from).transpose().map_err(Failure::corrupt)
+    };
+    let text = |column| read::<String>(row, column);
+    let steps: StoredSteps = read(row, Column::Steps)?;
+    let files: Vec<String> = read::<StoredFiles>(row, Column::OutputFiles)?.0;
     Ok(Generation {
-        id: GenerationId::from_uuid(id),
+        id: GenerationId::from_uuid(read(row, Column::Id)?),
         artist,
-        created_at: created_at.timestamp()?,
         details: GenerationDetails {
-            provider: Provider::try_from(provider_used.as_str()).map_err(Failure::corrupt)?,
-            model: model
+            provider: Provider::try_from(text(Column::ProviderUsed)?.as_str())
+                .map_err(Failure::corrupt)?,
+            model: read::<Option<String>>(row, Column::Model)?
                 .map(|model| Label::try_from(model.as_str()))
                 .transpose()
                 .map_err(Failure::corrupt)?,
-            status: GenerationStatus::try_from(status.as_str()).map_err(Failure::corrupt)?,
-            error: error.map(Text::try_from).transpose().map_err(Failure::corrupt)?,
-            steps: read_steps(&steps)?,
-            generation_time_ms: u32::try_from(generation_time_ms).map_err(Failure::corrupt)?,
+            status: GenerationStatus::try_from(text(Column::Status)?.as_str())
+                .map_err(Failure::corrupt)?,
+            error: read::<Option<String>>(row, Column::Error)?
+                .map(Text::try_from)
+                .transpose()
+                .map_err(Failure::corrupt)?,
+            steps: steps.0.into_iter().map(StoredStep::step).collect::<Result<_, _>>()?,
+            generation_time_ms: u32::try_from(read::<i64>(row, Column::GenerationTimeMs)?)
+                .map_err(Failure::corrupt)?,
             tokens: Tokens {
-                used: count(tokens_used)?,
-                input: count(input_tokens)?,
-                output: count(output_tokens)?,
-                cache_read: count(cache_read_tokens)?,
-                cache_write: count(cache_write_tokens)?,
-                reasoning: count(reasoning_tokens)?,
+                used: count(Column::TokensUsed)?,
+                input: count(Column::InputTokens)?,
+                output: count(Column::OutputTokens)?,
+                cache_read: count(Column::CacheReadTokens)?,
+                cache_write: count(Column::CacheWriteTokens)?,
+                reasoning: count(Column::ReasoningTokens)?,
             },
-            cost: cost.map(Cost::from_nanos).transpose().map_err(Failure::corrupt)?,
-            user_params: JsonObject::try_from(user_params).map_err(Failure::corrupt)?,
+            cost: read::<Option<i64>>(row, Column::Cost)?
+                .map(Cost::from_nanos)
+                .transpose()
+                .map_err(Failure::corrupt)?,
+            user_params: JsonObject::try_from(read::<Json>(row, Column::UserParams)?)
+                .map_err(Failure::corrupt)?,
             output_files: files
                 .into_iter()
                 .map(Text::try_from)
                 .collect::<Result<_, _>>()
                 .map_err(Failure::corrupt)?,
         },
+        created_at: read::<StoredTime>(row, Column::CreatedAt)?.timestamp()?,
     })
+}
+
+/// How many columns there are.
+pub(crate) const COLUMN_COUNT: usize = Column::CreatedAt as usize + 1;
+
+/// One column of a row that begins with those of the table, in their order.
+pub(crate) fn read<T: TryGetable>(row: &QueryResult, column: Column) -> Result<T, Failure> {
+    get(row, column as usize)
 }
 
 /// Steps as they are kept.
@@ -194,18 +201,25 @@ pub(crate) fn files_json(files: &[Text]) -> Json {
     files.iter().map(Text::as_str).collect()
 }
 
-fn read_steps(steps: &Json) -> Result<Vec<GenerationStep>, Failure> {
-    let read = |step: &Json| {
-        let name = Label::try_from(step.get("name")?.as_str()?).ok()?;
-        let time_ms = u32::try_from(step.get("time_ms")?.as_u64()?).ok()?;
-        Some(GenerationStep { name, time_ms })
-    };
-    steps
-        .as_array()
-        .and_then(|steps| steps.iter().map(read).collect())
-        .ok_or_else(|| Failure::corrupt(MalformedSteps))
+#[derive(Deserialize)]
+struct StoredSteps(Vec<StoredStep>);
+
+#[derive(Deserialize)]
+struct StoredStep {
+    name: String,
+    time_ms: u32,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the steps of a generation are malformed")]
-struct MalformedSteps;
+#[derive(Deserialize)]
+struct StoredFiles(Vec<String>);
+
+impl TryGetableFromJson for StoredSteps {}
+impl TryGetableFromJson for StoredFiles {}
+
+impl StoredStep {
+    fn step(self) -> Result<GenerationStep, Failure> {
+        let Self { name, time_ms } = self;
+        let name = Label::try_from(name.as_str()).map_err(Failure::corrupt)?;
+        Ok(GenerationStep { name, time_ms })
+    }
+}

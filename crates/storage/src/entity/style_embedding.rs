@@ -2,7 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::StoredVector;
+use super::{StoredVector, get};
+use crate::error::Failure;
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "style_embeddings")]
@@ -29,3 +30,11 @@ impl Related<super::artist::Entity> for Entity {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Reads the columns of the table, in their order, from the first one on; `None` where a join found no row.
+    pub(crate) fn read(row: &QueryResult, first: usize) -> Result<Option<Self>, Failure> {
+        let Some(artist_id) = get(row, first)? else { return Ok(None) };
+        Ok(Some(Self { artist_id, embedding: get(row, first + Column::Embedding as usize)? }))
+    }
+}

@@ -9,7 +9,7 @@ use sea_orm::{Set, entity::prelude::*};
 use super::{
     StoredTime,
     artist::{self, artist_name, stored_version},
-    style_embedding,
+    get, style_embedding,
 };
 use crate::{error::Failure, store::Backend};
 
@@ -56,7 +56,38 @@ impl Related<artist::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The row for a profile. Identity and first time are those of the profile it replaces, if any.
+/// How many columns there are.
+pub(crate) const COLUMNS: usize = Column::UpdatedAt as usize + 1;
+
+impl Model {
+    /// Reads the columns of the table, in their order, from the first one on; `None` where a join found no row.
+    pub(crate) fn read(row: &QueryResult, first: usize) -> Result<Option<Self>, Failure> {
+        let Some(id) = get(row, first)? else { return Ok(None) };
+        Ok(Some(Self {
+            id,
+            artist_id: get(row, first + Column::ArtistId as usize)?,
+            text_description: get(row, first + Column::TextDescription as usize)?,
+            tempo_min: get(row, first + Column::TempoMin as usize)?,
+            tempo_max: get(row, first + Column::TempoMax as usize)?,
+            tempo_avg: get(row, first + Column::TempoAvg as usize)?,
+            swing_percent: get(row, first + Column::SwingPercent as usize)?,
+            ghost_note_prob: get(row, first + Column::GhostNoteProb as usize)?,
+            syncopation_level: get(row, first + Column::SyncopationLevel as usize)?,
+            velocity_mean: get(row, first + Column::VelocityMean as usize)?,
+            velocity_std: get(row, first + Column::VelocityStd as usize)?,
+            midi_templates: get(row, first + Column::MidiTemplates as usize)?,
+            confidence_score: get(row, first + Column::ConfidenceScore as usize)?,
+            sources_papers: get(row, first + Column::SourcesPapers as usize)?,
+            sources_articles: get(row, first + Column::SourcesArticles as usize)?,
+            sources_audio: get(row, first + Column::SourcesAudio as usize)?,
+            sources_midi: get(row, first + Column::SourcesMidi as usize)?,
+            created_at: get(row, first + Column::CreatedAt as usize)?,
+            updated_at: get(row, first + Column::UpdatedAt as usize)?,
+        }))
+    }
+}
+
+/// The row for a profile.
 #[cfg_attr(
     not(feature = "sqlite"),
     expect(dead_code, reason = "PostgreSQL takes columns as arrays")
@@ -64,9 +95,8 @@ impl ActiveModelBehavior for ActiveModel {}
 pub(crate) fn row(
     backend: Backend,
     profile: &NewStyleProfile,
-    artist: ArtistId,
-    replaced: Option<&Model>,
-    now: Timestamp,
+    (id, artist): (StyleProfileId, ArtistId),
+    (created_at, now): (Timestamp, Timestamp),
 ) -> ActiveModel {
     let NewStyleProfile {
         artist: _,
@@ -87,9 +117,8 @@ pub(crate) fn row(
         velocity_mean,
         velocity_std,
     } = *quantitative_params.feel();
-    let now = StoredTime::new(backend, now);
     ActiveModel {
-        id: Set(replaced.map_or_else(|| StyleProfileId::generate().as_uuid(), |row| row.id)),
+        id: Set(id.as_uuid()),
         artist_id: Set(artist.as_uuid()),
         text_description: Set(text_description.as_str().to_owned()),
         tempo_min: Set(tempo_min),
@@ -106,8 +135,8 @@ pub(crate) fn row(
         sources_articles: Set((*articles).into()),
         sources_audio: Set((*audio).into()),
         sources_midi: Set((*midi).into()),
-        created_at: Set(replaced.map_or(now, |row| row.created_at)),
-        updated_at: Set(now),
+        created_at: Set(StoredTime::new(backend, created_at)),
+        updated_at: Set(StoredTime::new(backend, now)),
     }
 }
 

@@ -3,9 +3,13 @@
 use domain::{
     ArtistId, GenerationKind, GenerationStatus, Label, Money, Provider, Sums, Times, TokenSums,
 };
-use sea_orm::{DbErr, QueryResult, TryGetable, Value, prelude::Uuid};
+use sea_orm::{QueryResult, Value, prelude::Uuid};
 
-use crate::{entity::StoredTime, error::Failure, store::Backend};
+use crate::{
+    entity::{StoredTime, get},
+    error::Failure,
+    store::Backend,
+};
 
 /// Costs are summed as whole dollars and the rest, so that no sum leaves 64 bits.
 pub(super) const NANOS_PER_DOLLAR: i128 = 1_000_000_000;
@@ -148,9 +152,4 @@ pub(crate) fn stored_artist(artist: Option<ArtistId>) -> Uuid {
 /// The reverse of [`stored_artist`].
 fn read_artist(stored: Uuid) -> Option<ArtistId> {
     (!stored.is_nil()).then(|| ArtistId::from_uuid(stored))
-}
-
-/// One column of a row.
-pub(crate) fn get<T: TryGetable>(row: &QueryResult, column: usize) -> Result<T, Failure> {
-    T::try_get_by(row, column).map_err(|error| Failure::from(DbErr::from(error)))
 }

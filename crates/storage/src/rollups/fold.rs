@@ -5,10 +5,11 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Valu
 
 use super::{
     Width,
-    cell::{CELL, Cell, get},
+    cell::{CELL, Cell},
     keys::{self, ArtistKey, RollupKey},
 };
 use crate::{
+    entity::get,
     error::Failure,
     insert::insert,
     store::{Backend, Store},

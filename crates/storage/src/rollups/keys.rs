@@ -7,9 +7,10 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::{
     Width,
-    cell::{CELL, Cell, get, key_values, stored_artist},
+    cell::{CELL, Cell, key_values, stored_artist},
 };
 use crate::{
+    entity::get,
     error::Failure,
     insert::{insert, placeholders, power_of_two},
     store::Backend,

@@ -13,12 +13,12 @@ use sea_orm::{
 
 use super::{
     Width,
-    cell::{CELL, Cell, get, stored_artist},
+    cell::{CELL, Cell, stored_artist},
     recount::{self, ByArtist, Wanted},
     width::{Stretch, cover},
 };
 use crate::{
-    entity::{StoredTime, artist, artist::artist_name},
+    entity::{StoredTime, artist, artist::artist_name, get},
     error::Failure,
     store::{Backend, Store},
 };
@@ -235,7 +235,7 @@ pub(crate) async fn total_of_artist(
          SELECT generations FROM generation_artist_rollups WHERE artist_id = $1 AND width = $2
          UNION ALL SELECT generations FROM generation_artist_pending WHERE artist_id = $1) AS parts
         HAVING EXISTS (SELECT 1 FROM artists WHERE id = $1)";
-    let database = store.database();
+    let database = store.nearest().await?;
     let statement = Statement::from_sql_and_values(
         database.get_database_backend(),
         sql,

@@ -9,10 +9,14 @@ use sea_orm::{
 };
 
 use super::{
-    cell::{CELL, Cell, NANOS_PER_DOLLAR, get, read_kind, stored_artist},
+    cell::{CELL, Cell, NANOS_PER_DOLLAR, read_kind, stored_artist},
     width::Width,
 };
-use crate::{entity::StoredTime, error::Failure, store::Backend};
+use crate::{
+    entity::{StoredTime, get},
+    error::Failure,
+    store::Backend,
+};
 
 /// How many times are kept until they are put together with those before.
 const GATHERED: usize = 1_024;

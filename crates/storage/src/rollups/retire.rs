@@ -7,12 +7,11 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
 use super::{
     Width,
-    cell::get,
     keys::{self, RetiredKey},
     recount::{Entry, between, each_entry},
 };
 use crate::{
-    entity::StoredTime,
+    entity::{StoredTime, get},
     error::Failure,
     query_statistics::{Operation, Table},
     store::{Backend, Store},

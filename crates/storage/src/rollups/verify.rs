@@ -7,11 +7,11 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
 
 use super::{
     Width,
-    cell::{CELL, Cell, get},
+    cell::{CELL, Cell},
     recount::{ByArtist, ByTime, Recount, between, recount},
 };
 use crate::{
-    entity::StoredTime,
+    entity::{StoredTime, get},
     error::Failure,
     store::{Backend, Store},
 };

@@ -137,11 +137,19 @@ pub(super) fn watch_for_slow(
         _ => return None,
     };
     let slow_statements = Arc::new(SlowStatements::new(threshold, planner));
-    let told = Arc::clone(&slow_statements);
+    tell_slow(database, Some(&slow_statements));
+    Some(slow_statements)
+}
+
+/// Has the ORM tell of statements on these connections.
+pub(super) fn tell_slow(
+    database: &mut DatabaseConnection,
+    slow_statements: Option<&Arc<SlowStatements>>,
+) {
+    let Some(told) = slow_statements.cloned() else { return };
     database.set_metric_callback(move |statement| {
         told.ended(&statement.statement.sql, statement.elapsed, statement.failed);
     });
-    Some(slow_statements)
 }
 
 fn nanos(took: Duration) -> u64 {

@@ -249,9 +249,4 @@ impl<'a> Writing<'a> {
         };
         SavedProfile { profile: Arc::new(profile), created }
     }
-
-    /// How many sources the artist has by this profile.
-    fn sources(&self) -> Result<i32, Failure> {
-        i32::try_from(self.profile.sources_count.total()).map_err(Failure::corrupt)
-    }
 }

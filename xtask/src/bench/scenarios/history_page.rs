@@ -4,8 +4,7 @@ use crate::bench::{
     artists::in_path,
     caller::get,
     limits::Pgbench,
-    load::{Asked, Pace},
-    pairs::{Pair, Pairs},
+    load::{Asked, Pace, beside},
     row::{Bound, Promise, Row},
     servers::sql,
     service::Service,
@@ -32,10 +31,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let bare = Pgbench::of(&recorded.url, STATEMENT, &[("artist", &artist)], pace.connections)?;
 
     let mut asked = Asked::one_of(service.address(), 200, vec![request]);
-    asked.warm(pace)?;
-    let pairs = Pairs::taken(pace.turns, || {
-        Ok(Pair { subject: asked.closed(pace)?, limit: bare.measure(pace.time)? })
-    })?;
+    let pairs = beside(pace, &mut asked, || bare.measure(pace.time))?;
     Ok(Row {
         name: NAME,
         what: format!("history, page of 100, {} bytes, PostgreSQL, one caller", body.len()),

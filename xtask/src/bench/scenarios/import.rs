@@ -7,9 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use sea_orm::sqlx::{
-    self, AssertSqlSafe, ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions,
-};
+use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
 use tempfile::TempDir;
 
 use crate::bench::{
@@ -123,28 +121,38 @@ fn copy(
     output(psql.arg(file).arg(url)).map(drop)
 }
 
-/// How long it takes to put all rows of one database into another one, with nothing that would look at them.
+/// How long it takes to put all rows of one database into another one, row by row with a statement for each table, and with
+/// nothing that would look at them.
 fn inserted(from: &str, to: &str) -> anyhow::Result<Duration> {
     let [from, to] = [from, to].map(|url| url.trim_start_matches("sqlite://"));
-    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(to).foreign_keys(false);
-        let mut connection = options.connect().await?;
-        let triggers: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-                .fetch_all(&mut connection)
-                .await?;
-        let drops: Vec<_> = triggers.iter().map(|it| format!("DROP TRIGGER {it}")).collect();
-        let inserts =
-            TABLES.map(|table| format!("INSERT INTO main.{table} SELECT * FROM given.{table};"));
-        let attach = format!("{}; ATTACH '{from}' AS given", drops.join("; "));
-        sqlx::raw_sql(AssertSqlSafe(attach)).execute(&mut connection).await?;
+    let from = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let tables = TABLES.map(|table| Ok::<_, anyhow::Error>((table, rows(&from, table)?)));
+    let tables = tables.into_iter().collect::<Result<Vec<_>, _>>()?;
 
-        let began = Instant::now();
-        let inserts = format!("BEGIN; {} COMMIT", inserts.concat());
-        sqlx::raw_sql(AssertSqlSafe(inserts)).execute(&mut connection).await?;
-        let took = began.elapsed();
-        connection.close().await?;
-        Ok(took)
-    })
+    let mut to = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    to.pragma_update(None, "foreign_keys", false)?;
+    let triggers = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'";
+    let triggers: Vec<String> =
+        to.prepare(triggers)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    to.execute_batch(&triggers.join(";"))?;
+    let began = Instant::now();
+    let transaction = to.transaction()?;
+    for (table, rows) in &tables {
+        let Some(width) = rows.first().map(Vec::len) else { continue };
+        let places = vec!["?"; width].join(", ");
+        let mut insert = transaction.prepare(&format!("INSERT INTO {table} VALUES ({places})"))?;
+        for row in rows {
+            insert.execute(params_from_iter(row))?;
+        }
+    }
+    transaction.commit()?;
+    Ok(began.elapsed())
+}
+
+/// All rows of a table.
+fn rows(database: &Connection, table: &str) -> anyhow::Result<Vec<Vec<Value>>> {
+    let mut select = database.prepare(&format!("SELECT * FROM {table}"))?;
+    let width = select.column_count();
+    let rows = select.query_map([], |row| (0..width).map(|column| row.get(column)).collect())?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -7,8 +7,7 @@ use crate::bench::{
     artists::profile_path,
     caller::get,
     limits::Pgbench,
-    load::{Asked, Pace},
-    pairs::{Pair, Pairs},
+    load::{Asked, Pace, beside},
     row::{Bound, Promise, Row, Unit},
     service::Service,
     site::Site,
@@ -41,10 +40,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let bare = Pgbench::of(&url, STATEMENT, &[("key", &key)], pace.connections)?;
 
     let mut asked = Asked::one_of(service.address(), 200, vec![request]);
-    asked.warm(pace)?;
-    let pairs = Pairs::taken(pace.turns, || {
-        Ok(Pair { subject: asked.closed(pace)?, limit: bare.measure(pace.time)? })
-    })?;
+    let pairs = beside(pace, &mut asked, || bare.measure(pace.time))?;
     Ok(Row {
         name: NAME,
         what: "profile from PostgreSQL (caches off), one caller".to_owned(),

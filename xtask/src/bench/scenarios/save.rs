@@ -10,8 +10,7 @@ use crate::bench::{
     artists::profile_path,
     caller::send,
     limits::Pgbench,
-    load::{Asked, Pace},
-    pairs::{Pair, Pairs},
+    load::{Asked, Pace, beside},
     row::{Bound, Promise, Row},
     servers::sql,
     service::Service,
@@ -48,10 +47,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let bare = Pgbench::of(&url, &upsert(&profile.clone().into()), &[], WRITERS)?;
 
     let mut asked = saves(&service, profiles)?;
-    asked.warm(pace)?;
-    let pairs = Pairs::taken(pace.turns, || {
-        Ok(Pair { subject: asked.closed(pace)?, limit: bare.measure(pace.time)? })
-    })?;
+    let pairs = beside(pace, &mut asked, || bare.measure(pace.time))?;
     Ok(Row {
         name: NAME,
         what: format!(

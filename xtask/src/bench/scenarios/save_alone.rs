@@ -2,8 +2,7 @@
 
 use crate::bench::{
     limits::Disk,
-    load::Pace,
-    pairs::{Pair, Pairs},
+    load::{Pace, beside},
     row::Row,
     service::Service,
     site::Site,
@@ -20,10 +19,7 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let service = Service::start(&site.programs, &[("GROOVEBASE_DATABASE_URL", &url)])?;
     let disk = Disk::beside(&url)?;
     let mut asked = saves(&service, site.artists(count)?.profiles(PROFILES)?)?;
-    asked.warm(pace)?;
-    let pairs = Pairs::taken(pace.turns, || {
-        Ok(Pair { subject: asked.closed(pace)?, limit: disk.measure(pace.time)? })
-    })?;
+    let pairs = beside(pace, &mut asked, || disk.measure(pace.time))?;
     Ok(Row {
         name: NAME,
         what: "save a profile, durable, one writer, SQLite".to_owned(),

@@ -7,9 +7,7 @@ use crate::bench::{
     artists::similar_path,
     caller::get,
     limits::Pgbench,
-    load::{Asked, Pace},
-    pairs::{Pair, Pairs},
-    programs::output,
+    load::{Asked, Pace, beside},
     row::Row,
     servers::sql,
     service::Service,
@@ -24,16 +22,14 @@ const TARGETS: usize = 500;
 /// The same index, followed as far as the service has it followed, so that both miss as many; and as many rows as the
 /// service asks it for.
 const SETTINGS: [(&str, &str); 2] = [("hnsw.ef_search", "56"), ("enable_seqscan", "off")];
-const STATEMENT: &str = "\\set n random(1, 500)\n\
-     SELECT artist_id FROM style_embeddings ORDER BY embedding <=> (SELECT embedding FROM style_embeddings \
-     JOIN bench_targets USING (artist_id) WHERE n = :n) LIMIT 27;";
+const STATEMENT: &str = "SELECT artist_id FROM style_embeddings ORDER BY embedding <=> (SELECT embedding \
+                         FROM style_embeddings JOIN bench_targets USING (artist_id) WHERE n = :n) LIMIT 27;";
 
 pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let count = site.extent.many;
     let url = site.postgres(count)?;
     let settings = [("GROOVEBASE_DATABASE_URL", url.as_str())];
-    let folder = tempfile::tempdir()?;
-    output(site.programs.groovebase(folder.path(), &settings).args(["index", "use", "hnsw"]))?;
+    site.groovebase(&url, &["index", "use", "hnsw"])?;
     sql(
         &url,
         &format!(
@@ -52,15 +48,13 @@ pub(super) fn run(site: &mut Site) -> anyhow::Result<Row> {
     let answer: Value = serde_json::from_slice(&answer.body)?;
     let mode = answer.pointer("/exactness/mode").and_then(Value::as_str);
     ensure!(mode == Some("approximate"), "the index was not asked: {mode:?}");
-    let bare = Pgbench::of(&url, STATEMENT, &[], pace.connections)?.with_settings(&SETTINGS);
+    let script = format!("\\set n random(1, {TARGETS})\n{STATEMENT}");
+    let bare = Pgbench::of(&url, &script, &[], pace.connections)?.with_settings(&SETTINGS);
 
     let requests = artists.some(TARGETS).map(|name| get(&approximate(name), "")).collect();
     let mut asked = Asked::one_of(service.address(), 200, requests);
-    asked.warm(pace)?;
     bare.measure(pace.time)?;
-    let pairs = Pairs::taken(pace.turns, || {
-        Ok(Pair { subject: asked.closed(pace)?, limit: bare.measure(pace.time)? })
-    })?;
+    let pairs = beside(pace, &mut asked, || bare.measure(pace.time))?;
     Ok(Row {
         name: NAME,
         what: format!("similar, by the index of PostgreSQL, {count} artists, limit 10, one caller"),

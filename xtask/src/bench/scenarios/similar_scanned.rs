@@ -7,9 +7,8 @@ use crate::bench::{
     caller::get,
     figures::Figures,
     limits::Memory,
-    load::Asked,
+    load::{Asked, beside},
     machine,
-    pairs::{Pair, Pairs},
     row::{Bound, Promise, Row},
     service::Service,
     site::Site,
@@ -46,13 +45,10 @@ fn measured(site: &mut Site, name: &'static str, count: usize) -> anyhow::Result
     let cores = machine::cores()?.get() as f64;
     let memory = Memory::of(count * CODE_BYTES);
     let mut asked = Asked::one_of(service.address(), 200, requests);
-    asked.warm(pace)?;
-    let pairs = Pairs::taken(pace.turns, || {
-        let subject = asked.closed(pace)?;
+    let pairs = beside(pace, &mut asked, || {
         let scan_ms = memory.scan_ms()?;
         ensure!(0.0 < scan_ms, "reading so little memory takes no time");
-        let limit = Figures { p50_ms: Some(scan_ms), ..Figures::of_rate(cores * 1e3 / scan_ms) };
-        Ok(Pair { subject, limit })
+        Ok(Figures { p50_ms: Some(scan_ms), ..Figures::of_rate(cores * 1e3 / scan_ms) })
     })?;
     Ok(Row {
         name,

@@ -65,8 +65,8 @@ impl SeriesParameters {
         }
     }
 
-    /// From when to when, where an end that was not given depends on the other one, or on the present.
-    fn range(&self, now: Timestamp) -> Result<TimeRange, Problem> {
+    /// From when to when it is, where an end that was not given depends on the other one, or on the present.
+    pub(super) fn range(&self, now: Timestamp) -> Result<TimeRange, Problem> {
         let until = |time: Timestamp| last_buckets(time, self.bucket, self.usual_count(), &self.tz);
         match (self.period.from, self.period.to) {
             (Some(_), Some(_)) => Ok(self.period.range()),
@@ -222,8 +222,8 @@ impl SeriesView {
     pub(super) async fn find(
         state: &State,
         parameters: SeriesParameters,
+        range: TimeRange,
     ) -> Result<Answered<Self>, Problem> {
-        let range = parameters.range(state.now())?;
         let buckets = parameters.buckets(range)?;
         let ranges = buckets.iter().map(|bucket| bucket.range).collect();
         let end = buckets.last().map(|last| parameters.end_of(last));

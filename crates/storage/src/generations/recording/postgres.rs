@@ -1,17 +1,15 @@
 //! Writing on PostgreSQL: one statement for everything, which is a transaction by itself.
 
 use domain::{ArtistId, AuditRecord, Cost, GenerationDetails, Label, Text};
-use sea_orm::{
-    prelude::Uuid,
-    sqlx::{self, postgres::PgArguments, query::Query},
-};
+use sea_orm::{prelude::Uuid, sqlx};
 use time::OffsetDateTime;
 
 use super::Fresh;
 use crate::{
-    audit_log::AuditRow,
+    audit_log::bind_audited,
     entity::generation::{files_json, steps_json},
     error::Failure,
+    insert::PostgresQuery,
     rollups::{Cell, Pending, stored_artist},
     store::Store,
 };
@@ -45,10 +43,10 @@ const WRITE: &str = "
       $25::bytea[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[], $31::bigint[],
       $32::bigint[], $33::bigint[], $34::bigint[])
     ), audited AS (
-     INSERT INTO audit_log (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, generation_id,
-      entries)
+     INSERT INTO audit_log (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, artist_key,
+      api_key, generation_id, entries, version_before, version_after)
      SELECT * FROM unnest($52::uuid[], $53::timestamptz[], $54::text[], $55::uuid[], $56::text[], $57::text[],
-      $58::text[], $59::text[], $60::uuid[], $61::bigint[])
+      $58::text[], $59::text[], $60::text[], $61::text[], $62::uuid[], $63::bigint[], $64::bigint[], $65::bigint[])
     )
     INSERT INTO generation_artist_pending (starts_at, provider_used, model, status, generations, time_ms, times, priced,
      cost_dollars, cost_nanos, tokens_used, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
@@ -85,28 +83,7 @@ pub(super) async fn write(
     }
 }
 
-/// Who recorded what: of these records only what a record of generations has.
-fn bind_audited<'q>(query: Binding<'q>, audited: &[AuditRecord]) -> Result<Binding<'q>, Failure> {
-    let rows: Vec<AuditRow> = audited.iter().map(AuditRow::of).collect::<Result<_, _>>()?;
-    let text = |text: fn(&AuditRow) -> Option<&str>| -> Vec<Option<String>> {
-        rows.iter().map(|row| text(row).map(str::to_owned)).collect()
-    };
-    Ok(query
-        .bind(rows.iter().map(|row| row.id).collect::<Vec<Uuid>>())
-        .bind(rows.iter().map(|row| row.at.into()).collect::<Vec<OffsetDateTime>>())
-        .bind(text(|row| Some(row.actor)))
-        .bind(rows.iter().map(|row| row.actor_key_id).collect::<Vec<Option<Uuid>>>())
-        .bind(text(|row| row.actor_key.as_deref()))
-        .bind(text(|row| row.actor_key_name.as_deref()))
-        .bind(text(|row| Some(&row.request_id)))
-        .bind(text(|row| Some(row.action)))
-        .bind(rows.iter().map(|row| row.generation_id).collect::<Vec<Option<Uuid>>>())
-        .bind(rows.iter().map(|row| row.entries).collect::<Vec<Option<i64>>>()))
-}
-
-type Binding<'q> = Query<'q, sqlx::Postgres, PgArguments>;
-
-fn bind_generations<'q>(query: Binding<'q>, fresh: &[Fresh<'q>]) -> Binding<'q> {
+fn bind_generations<'q>(query: PostgresQuery<'q>, fresh: &[Fresh<'q>]) -> PostgresQuery<'q> {
     let details = || fresh.iter().map(|it| &it.new.details);
     let tokens = |count: fn(&GenerationDetails) -> Option<u32>| -> Vec<Option<i64>> {
         details().map(|it| count(it).map(i64::from)).collect()
@@ -147,7 +124,7 @@ fn bind_generations<'q>(query: Binding<'q>, fresh: &[Fresh<'q>]) -> Binding<'q> 
         .bind(created)
 }
 
-fn bind_cells<'q>(query: Binding<'q>, cells: &[Cell]) -> Result<Binding<'q>, Failure> {
+fn bind_cells<'q>(query: PostgresQuery<'q>, cells: &[Cell]) -> Result<PostgresQuery<'q>, Failure> {
     let whole = |number: fn(&Cell) -> u64| -> Result<Vec<i64>, Failure> {
         cells.iter().map(|it| i64::try_from(number(it)).map_err(Failure::corrupt)).collect()
     };

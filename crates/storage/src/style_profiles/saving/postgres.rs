@@ -11,10 +11,14 @@ use time::OffsetDateTime;
 
 use super::{Plan, Save, Stored, Writing, Written};
 use crate::{
-    audit_log::audit_beside_the_orm,
-    entity::{StoredTime, artist::stored_version},
+    audit_log::bind_audited,
+    entity::{
+        StoredTime,
+        artist::{stored_sources, stored_version},
+    },
     error::Failure,
     group_commit::Outcome,
+    insert::PostgresQuery,
     store::Store,
 };
 
@@ -26,7 +30,7 @@ const STORED: &str = "
 /// Columns come as arrays, so that there is one statement for any number of rows.
 ///
 /// Each artist is inserted or updated, so its version is that of this transaction, and what becomes of its children moves it
-/// no more.
+/// no more. That is what audit records tell of.
 const WRITE: &str = "
     WITH saved AS (
      SELECT * FROM unnest($1::uuid[], $2::boolean[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[],
@@ -71,16 +75,26 @@ const WRITE: &str = "
     ), without AS (
      DELETE FROM style_embeddings e USING saved
      WHERE e.artist_id = saved.artist_id AND saved.embedding IS NULL
+    ), artist AS (
+     SELECT * FROM inserted UNION ALL SELECT * FROM updated
+    ), audited AS (
+     INSERT INTO audit_log (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, artist_key,
+      api_key, generation_id, entries, version_before, version_after)
+     SELECT audit.id, audit.at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, artist_key,
+      api_key, generation_id, entries, version_before, artist.version
+     FROM unnest($27::uuid[], $28::timestamptz[], $29::text[], $30::uuid[], $31::text[], $32::text[], $33::text[],
+      $34::text[], $35::text[], $36::text[], $37::uuid[], $38::bigint[], $39::bigint[], $40::bigint[])
+      AS audit (id, at, actor, actor_key_id, actor_key, actor_key_name, request_id, action, artist_key,
+      api_key, generation_id, entries, version_before, version_after)
+     JOIN saved ON saved.name_key = audit.artist_key
+     JOIN artist ON artist.id = saved.artist_id
     )
     SELECT artist.id, artist.version, profile.midi_templates
-    FROM (SELECT * FROM inserted UNION ALL SELECT * FROM updated) AS artist
-    JOIN profile ON profile.artist_id = artist.id";
+    FROM artist JOIN profile ON profile.artist_id = artist.id";
 
 /// Saves what finds what it expects.
 pub(super) async fn save(store: &Store, saves: &[Save]) -> Result<Vec<Outcome<Save>>, Failure> {
-    let began = store.begin_versioned_raw().await;
-    store.note_connection(began.as_ref());
-    let mut transaction = began?;
+    let mut transaction = store.begin_versioned_raw().await?;
     let keys: Vec<&str> = saves.iter().map(|save| save.key().as_str()).collect();
     let stored = sqlx::query(STORED).bind(keys).fetch_all(&mut *transaction);
     let stored = store.watch(STORED, stored).await?.iter().map(read).collect::<Result<_, _>>()?;
@@ -88,10 +102,11 @@ pub(super) async fn save(store: &Store, saves: &[Save]) -> Result<Vec<Outcome<Sa
     if plan.writings.is_empty() {
         return Ok(plan.told(HashMap::new()));
     }
-    let write = bind(&plan.writings, plan.now)?.fetch_all(&mut *transaction);
+    // The statement knows the versions that come of it.
+    let audited = plan.audited(store, saves, &HashMap::new());
+    let write = bind_audited(bind(&plan.writings, plan.now)?, &audited)?;
+    let write = write.fetch_all(&mut *transaction);
     let written = store.watch(WRITE, write).await?.iter().map(written).collect::<Result<_, _>>()?;
-    let audited = plan.audited(store, saves, &written);
-    audit_beside_the_orm(&mut transaction, &audited).await?;
     transaction.commit().await?;
     Ok(plan.told(written))
 }
@@ -114,9 +129,7 @@ fn written(row: &PgRow) -> Result<(ArtistId, Written), Failure> {
     Ok((ArtistId::from_uuid(row.try_get("id")?), written))
 }
 
-type Binding<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
-
-fn bind<'q>(writings: &[Writing<'q>], now: Timestamp) -> Result<Binding<'q>, Failure> {
+fn bind<'q>(writings: &[Writing<'q>], now: Timestamp) -> Result<PostgresQuery<'q>, Failure> {
     let names = || writings.iter().map(|it| &it.profile.artist);
     let feel = |of: fn(&DrumFeel) -> f64| -> Vec<f64> {
         writings.iter().map(|it| of(it.profile.quantitative_params.feel())).collect()
@@ -127,7 +140,8 @@ fn bind<'q>(writings: &[Writing<'q>], now: Timestamp) -> Result<Binding<'q>, Fai
     let embedding = |it: &Writing<'_>| {
         it.profile.embedding.as_ref().map(|it| PgVector::from(it.as_slice().to_vec()))
     };
-    let sources = writings.iter().map(Writing::sources).collect::<Result<Vec<i32>, _>>()?;
+    let sources = writings.iter().map(|it| stored_sources(it.profile));
+    let sources = sources.collect::<Result<Vec<i32>, _>>()?;
     Ok(sqlx::query(WRITE)
         .bind(writings.iter().map(|it| it.artist.as_uuid()).collect::<Vec<Uuid>>())
         .bind(writings.iter().map(|it| it.before.is_some()).collect::<Vec<bool>>())

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use domain::{ArtistId, NewStyleProfile, ResearchStatus, Timestamp};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QuerySelect, Set, Value, prelude::Uuid, sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QuerySelect,
+    Set, Value, prelude::Uuid, sea_query::OnConflict,
 };
 
 use super::{Plan, Save, Stored, Writing, Written};
@@ -13,20 +13,17 @@ use crate::{
     audit_log::audit_all,
     entity::{
         StoredTime, StoredVector,
-        artist::{self, stored_version},
+        artist::{self, stored_sources, stored_version},
         style_embedding, style_profile,
     },
     error::Failure,
     group_commit::Outcome,
-    insert::{power_of_two, with_rows},
+    insert::{MOST_MODELS, insert_models, with_rows},
     store::{Backend, Store},
     style_profiles::rows,
 };
 
 const BACKEND: Backend = Backend::Sqlite;
-
-/// Rows of one statement at most. Few, so that few different statements are prepared on each connection.
-const MOST_ROWS: usize = 64;
 
 /// What an artist is known by follows its profile.
 const FOLLOW: (&str, usize, &str) = (
@@ -86,10 +83,8 @@ async fn write(
             row.follow(profile)?;
             new.push(row);
         }
-        let mut row = style_profile::row(BACKEND, profile, *artist, None, now);
-        row.id = Set(writing.id.as_uuid());
-        row.created_at = Set(StoredTime::new(BACKEND, writing.created_at));
-        rows.push(row);
+        let times = (writing.created_at, now);
+        rows.push(style_profile::row(BACKEND, profile, (writing.id, *artist), times));
         if let Some(embedding) = &profile.embedding {
             let row = style_embedding::Model {
                 artist_id: artist.as_uuid(),
@@ -101,7 +96,7 @@ async fn write(
         }
     }
 
-    insert_many(transaction, new, None).await?;
+    insert_models(transaction, new, None).await?;
     with_rows(transaction, BACKEND, FOLLOW, known).await?;
     let replaced = style_profile::Column::iter().filter(|column| {
         use style_profile::Column;
@@ -109,11 +104,11 @@ async fn write(
     });
     let profile =
         OnConflict::column(style_profile::Column::ArtistId).update_columns(replaced).to_owned();
-    insert_many(transaction, rows, Some(&profile)).await?;
+    insert_models(transaction, rows, Some(&profile)).await?;
     let embedding = OnConflict::column(style_embedding::Column::ArtistId)
         .update_column(style_embedding::Column::Embedding)
         .to_owned();
-    insert_many(transaction, embeddings, Some(&embedding)).await?;
+    insert_models(transaction, embeddings, Some(&embedding)).await?;
     if !without.is_empty() {
         style_embedding::Entity::delete_many()
             .filter(style_embedding::Column::ArtistId.is_in(without))
@@ -135,28 +130,10 @@ fn following(writing: &Writing<'_>, now: Timestamp) -> Result<[Value; 5], Failur
     Ok([
         writing.artist.as_uuid().into(),
         ResearchStatus::Cached.as_str().into(),
-        writing.sources()?.into(),
+        stored_sources(writing.profile)?.into(),
         writing.profile.confidence.get().into(),
         StoredTime::new(BACKEND, now).into(),
     ])
-}
-
-async fn insert_many<A: ActiveModelTrait + Send>(
-    transaction: &impl ConnectionTrait,
-    rows: Vec<A>,
-    conflict: Option<&OnConflict>,
-) -> Result<(), Failure> {
-    let mut rows = rows.into_iter();
-    while rows.len() != 0 {
-        let count = power_of_two(rows.len().min(MOST_ROWS));
-        let some: Vec<A> = rows.by_ref().take(count).collect();
-        let mut insert = A::Entity::insert_many(some);
-        if let Some(conflict) = conflict {
-            insert = insert.on_conflict(conflict.clone());
-        }
-        insert.exec_without_returning(transaction).await?;
-    }
-    Ok(())
 }
 
 async fn versions(
@@ -164,7 +141,7 @@ async fn versions(
     writings: &[Writing<'_>],
 ) -> Result<HashMap<Uuid, i64>, Failure> {
     let mut versions = HashMap::with_capacity(writings.len());
-    for some in writings.chunks(MOST_ROWS) {
+    for some in writings.chunks(MOST_MODELS) {
         let rows = artist::Entity::find()
             .select_only()
             .columns([artist::Column::Id, artist::Column::Version])
