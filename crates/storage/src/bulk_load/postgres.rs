@@ -18,7 +18,7 @@ use crate::{
 
 mod copy;
 
-/// Rows on their way in, as `COPY` delivers them.
+/// Rows on their way in, as `COPY` delivers them. What has no state is new.
 const INCOMING: &str = "
     CREATE TEMPORARY TABLE incoming (
      artist_id uuid, name text COLLATE \"C\", name_key text COLLATE \"C\", name_search text COLLATE \"C\",
@@ -27,7 +27,7 @@ const INCOMING: &str = "
      syncopation_level float8, velocity_mean float8, velocity_std float8,
      midi_templates jsonb, confidence_score float8,
      sources_papers int4, sources_articles int4, sources_audio int4, sources_midi int4,
-     embedding vector(384), state text DEFAULT 'unchanged'
+     embedding vector(384), state text
     ) ON COMMIT DROP";
 
 const INCOMING_SOURCES: &str = "
@@ -45,6 +45,9 @@ const INCOMING_COLUMNS: u16 = 21;
 
 const COPY_INCOMING_SOURCES: &str = "COPY incoming_sources FROM STDIN (FORMAT binary)";
 const INCOMING_SOURCES_COLUMNS: u16 = 8;
+
+/// Without it the planner takes a batch for so many rows that it reads everything stored to compare it with.
+const COUNT_INCOMING: &str = "ANALYZE incoming (name_key), incoming_sources (name_key)";
 
 /// What is stored already takes its own identities, and is compared with what comes in.
 const COMPARE_WITH_STORED: &str = "
@@ -66,18 +69,14 @@ const COMPARE_WITH_STORED: &str = "
     LEFT JOIN style_embeddings e ON e.artist_id = a.id
     WHERE a.name_key = i.name_key";
 
-const MARK_NEW: &str = "
-    UPDATE incoming i SET state = CASE WHEN i.text_description IS NULL THEN 'artist' ELSE 'artist and profile' END
-    WHERE NOT EXISTS (SELECT 1 FROM artists a WHERE a.name_key = i.name_key)";
-
 const INSERT_ARTISTS: &str = "
     INSERT INTO artists (id, name, name_key, name_search, research_status, sources_count, confidence_score, version,
      created_at, last_updated)
     SELECT artist_id, name, name_key, name_search,
-     CASE state WHEN 'artist' THEN 'pending' ELSE 'cached' END,
+     CASE WHEN text_description IS NULL THEN 'pending' ELSE 'cached' END,
      coalesce(sources_papers + sources_articles + sources_audio + sources_midi, 0), coalesce(confidence_score, 0), 0,
      $1, $1
-    FROM incoming WHERE state IN ('artist', 'artist and profile')";
+    FROM incoming WHERE state IS NULL";
 
 const UPDATE_ARTISTS: &str = "
     UPDATE artists a SET research_status = 'cached',
@@ -92,7 +91,7 @@ const UPSERT_PROFILES: &str = "
     SELECT profile_id, artist_id, text_description, tempo_min, tempo_max, tempo_avg, swing_percent,
      ghost_note_prob, syncopation_level, velocity_mean, velocity_std, midi_templates, confidence_score,
      sources_papers, sources_articles, sources_audio, sources_midi, $1, $1
-    FROM incoming WHERE state IN ('artist and profile', 'profile', 'replaced')
+    FROM incoming WHERE coalesce(state, 'profile') IN ('profile', 'replaced') AND text_description IS NOT NULL
     ON CONFLICT (artist_id) DO UPDATE SET text_description = excluded.text_description,
      tempo_min = excluded.tempo_min, tempo_max = excluded.tempo_max, tempo_avg = excluded.tempo_avg,
      swing_percent = excluded.swing_percent, ghost_note_prob = excluded.ghost_note_prob,
@@ -105,7 +104,7 @@ const UPSERT_PROFILES: &str = "
 const UPSERT_EMBEDDINGS: &str = "
     INSERT INTO style_embeddings (artist_id, embedding)
     SELECT artist_id, embedding FROM incoming
-    WHERE state IN ('artist and profile', 'profile', 'replaced') AND embedding IS NOT NULL
+    WHERE coalesce(state, 'profile') IN ('profile', 'replaced') AND embedding IS NOT NULL
     ON CONFLICT (artist_id) DO UPDATE SET embedding = excluded.embedding";
 
 const DELETE_EMBEDDINGS: &str = "
@@ -128,7 +127,7 @@ const INSERT_SOURCES: &str = "
     ORDER BY i.artist_id, s.source_type, s.url, s.file_path, s.sole_content, s.id";
 
 const COUNT: &str = "
-    SELECT count(*) FILTER (WHERE state IN ('artist', 'artist and profile', 'profile')) AS created,
+    SELECT count(*) FILTER (WHERE coalesce(state, 'profile') = 'profile') AS created,
      count(*) FILTER (WHERE state = 'replaced') AS replaced,
      count(*) FILTER (WHERE state = 'unchanged') AS unchanged
     FROM incoming";
@@ -146,8 +145,8 @@ pub(super) async fn load(
     let sources = incoming_sources(batch)?;
     let mut transaction = copy_in(transaction, COPY_INCOMING_SOURCES, sources).await?;
 
+    sqlx::query(COUNT_INCOMING).execute(&mut *transaction).await?;
     sqlx::query(COMPARE_WITH_STORED).execute(&mut *transaction).await?;
-    sqlx::query(MARK_NEW).execute(&mut *transaction).await?;
     let now = time::OffsetDateTime::from(store.now());
     for statement in [INSERT_ARTISTS, UPDATE_ARTISTS, UPSERT_PROFILES] {
         sqlx::query(statement).bind(now).execute(&mut *transaction).await?;
