@@ -14,6 +14,7 @@ use domain::{
     ApiKeys, Artists, AuditLog, BulkLoad, Changes, Clock, GenerationRollups, Generations,
     RepositoryError, ResearchSources, SimilarArtists, StyleProfiles, StyleVectors, Timestamp,
 };
+use futures::future::join_all;
 #[cfg(feature = "postgres")]
 use sea_orm::sqlx::{self, Postgres, Transaction};
 use sea_orm::{
@@ -52,7 +53,7 @@ use crate::{
     rollups::{Accounts, SeaGenerationRollups},
     similar_artists::SeaSimilarArtists,
     slow_statements::SlowStatements,
-    style_profiles::{Save, SeaStyleProfiles},
+    style_profiles::{Save, SeaStyleProfiles, rows},
     style_vectors::SeaStyleVectors,
 };
 
@@ -253,6 +254,16 @@ impl Store {
     #[must_use]
     pub fn query_statistics(&self) -> QueryStatistics {
         self.shared.queries.statistics()
+    }
+
+    /// Reads through every connection that is kept open, as those who ask for a profile will. The first read on a connection
+    /// takes as long as many later ones, because the server looks up tables and types for it and plans.
+    ///
+    /// This is a hint: whatever fails here fails again, and is told, when somebody needs it.
+    pub async fn warm_up(&self) {
+        let nobody = [""];
+        let reads = (0..self.limits().kept).map(|_| rows(self.database(), &nobody));
+        join_all(reads).await;
     }
 
     /// Closes every connection, after what is under way.

@@ -81,6 +81,21 @@ async fn ten_connections_are_kept_and_thirty_opened_at_most() -> anyhow::Result<
     fixture.close().await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn warming_up_reads_through_every_connection_that_is_kept() -> anyhow::Result<()> {
+    let fixture = Postgres::open().await?;
+    let limits = PoolLimits { kept: 3, ..PoolLimits::default() };
+    let store = fixture::store_with(fixture.url(), &limits).await?;
+
+    store.warm_up().await;
+
+    let counted = "DO $$ BEGIN ASSERT 3 = (SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND state = 'idle' AND query LIKE '%style_embeddings%'); END $$";
+    fixture.by_hand(counted).await?;
+    store.close().await;
+    fixture.close().await
+}
+
 /// Waits until so many connections near readers are open.
 async fn until_near(store: &storage::Store, count: u32) -> anyhow::Result<()> {
     let open = async {

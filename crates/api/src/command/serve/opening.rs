@@ -32,6 +32,7 @@ pub(super) async fn open_patiently(settings: &DatabaseSettings) -> Result<Store,
                     let waited_ms = began.elapsed().as_millis();
                     tracing::info!(waited_ms, "The database answers");
                 }
+                store.warm_up().await;
                 return Ok(store);
             }
             Err(error) if error.may_pass() => {
