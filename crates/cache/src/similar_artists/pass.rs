@@ -29,7 +29,7 @@ const CHUNK: usize = 2_048;
 const BLOCK: usize = 256;
 
 /// From so many questions on, multiplying them together is faster than one by one.
-const TOGETHER: usize = 4;
+pub(super) const TOGETHER: usize = 4;
 
 /// A pass: its questions, and how far it is.
 pub(super) struct Pass {
@@ -90,11 +90,6 @@ impl Pass {
             filters,
             chunks,
         }
-    }
-
-    /// How many products it takes.
-    pub(super) fn work(&self) -> usize {
-        self.snapshot.rows() * self.questions.len()
     }
 
     /// Looks at chunks until there are none left or it `is_to_end`. Returns `true` to the one after whom all
@@ -366,20 +361,24 @@ pub(super) mod tests {
         }
     }
 
-    /// So many searches over so many pieces, each of which holds the same few artists.
-    pub(in crate::similar_artists) fn pass(pieces: usize, searches: u16, multiplies: bool) -> Pass {
+    /// So many pieces, each of which holds the same few artists.
+    pub(in crate::similar_artists) fn snapshot(pieces: usize) -> Arc<Snapshot> {
         let mut writer = Writer::new(1 << 30, 0, &Ledger::default());
         assert!(writer.apply((1..50).map(change).collect(), |_| None).is_ok());
         let mut snapshot = writer.snapshot();
         snapshot.pieces = snapshot.pieces.iter().cycle().take(pieces).cloned().collect();
-        let search = |number| Search::around(embedding(number), Limit::new(7).unwrap());
-        Pass::new(Arc::new(snapshot), (1..=searches).map(search).collect(), multiplies)
+        Arc::new(snapshot)
+    }
+
+    /// A search for those who are closest to an artist.
+    pub(in crate::similar_artists) fn around(number: u16) -> Search {
+        Search::around(embedding(number), Limit::new(7).unwrap())
     }
 
     #[test]
     fn answers_are_the_same_without_multiplying_questions_together() {
         let answers = |multiplies| {
-            let pass = pass(2, 9, multiplies);
+            let pass = Pass::new(snapshot(2), (1..=9).map(around).collect(), multiplies);
             assert_eq!(pass.packed.is_some(), multiplies);
             assert!(pass.take_part(|| false));
             pass.answers()

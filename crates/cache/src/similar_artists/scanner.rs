@@ -2,10 +2,11 @@
 
 use std::{
     any::Any,
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -16,45 +17,70 @@ use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
-use super::{pass::Pass, snapshot::Snapshot};
+use super::{
+    pass::{Pass, TOGETHER},
+    snapshot::Snapshot,
+};
 
 /// So few products take less time than waking a thread.
 const AT_ONCE: usize = 2_000;
 
+/// So many searches share a pass at most, unless one caller asks for more: who comes first waits for all of them.
+const SHARED: usize = 64;
+
 /// Threads that do nothing but compare. A pass that is alone has all of them; when there are as many passes as threads,
-/// each has one.
+/// each has one, and who asks then waits in line. Those in line share the next pass, which reads the codes once for all of
+/// them.
 pub(super) struct Scanner {
-    pool: ThreadPool,
-    threads: usize,
-    /// Whether matrices may be multiplied.
-    multiplies: bool,
-    /// Passes that have not been answered.
-    at_work: Arc<AtomicUsize>,
+    threads: Arc<Threads>,
     passes: AtomicU64,
     nanos: AtomicU64,
 }
 
-/// A pass, and who waits for it.
-struct Job {
-    pass: Pass,
-    asker: Mutex<Option<Asker>>,
-    threads: usize,
-    at_work: Arc<AtomicUsize>,
+struct Threads {
+    pool: ThreadPool,
+    number: usize,
+    /// Whether matrices may be multiplied.
+    multiplies: bool,
+    line: Mutex<Line>,
+}
+
+/// Who is served, and who waits.
+#[derive(Default)]
+struct Line {
+    /// Passes that have not been answered, as many as there are threads at most.
+    under_way: usize,
+    waiting: VecDeque<Asked>,
+}
+
+/// Searches in one snapshot, and who waits for the answers.
+struct Asked {
+    snapshot: Arc<Snapshot>,
+    searches: Vec<Search>,
+    reply: Reply,
 }
 
 type Reply = oneshot::Sender<Result<Vec<Neighbours>, RepositoryError>>;
 
-struct Asker {
-    reply: Reply,
-    _at_work: AtWork,
+/// A pass, and who waits for it.
+struct Job {
+    pass: Pass,
+    askers: Mutex<Option<Askers>>,
+    threads: Arc<Threads>,
 }
 
-/// One of the passes that have not been answered.
-struct AtWork(Arc<AtomicUsize>);
+/// Who waits for a pass, in the order of its questions.
+struct Askers {
+    replies: Vec<(usize, Reply)>,
+    _turn: Turn,
+}
 
-impl Drop for AtWork {
+/// The right to make a pass. When it ends, who waits in line has it.
+struct Turn(Arc<Threads>);
+
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        Threads::hand_on(&self.0);
     }
 }
 
@@ -71,18 +97,15 @@ struct GivenUp;
 impl Scanner {
     /// So many threads, at least one.
     pub(super) fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
-        let threads = threads.max(1);
+        let number = threads.max(1);
         let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(number)
             .thread_name(|index| format!("similar-{index}"))
             .build()?;
         let multiplies =
             may_multiply(numkong::configure_thread(), numkong::capabilities::available());
         Ok(Self {
-            pool,
-            threads,
-            multiplies,
-            at_work: Arc::default(),
+            threads: Arc::new(Threads { pool, number, multiplies, line: Mutex::default() }),
             passes: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
         })
@@ -95,45 +118,30 @@ impl Scanner {
         searches: Vec<Search>,
     ) -> Result<Vec<Neighbours>, RepositoryError> {
         let began = Instant::now();
-        let answers = self.pass(Pass::new(snapshot, searches, self.multiplies)).await;
+        let answers = self.compared(snapshot, searches).await;
         self.passes.fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.nanos.fetch_add(nanos, Ordering::Relaxed);
         answers
     }
 
-    async fn pass(&self, pass: Pass) -> Result<Vec<Neighbours>, RepositoryError> {
-        if pass.work() <= AT_ONCE {
+    async fn compared(
+        &self,
+        snapshot: Arc<Snapshot>,
+        searches: Vec<Search>,
+    ) -> Result<Vec<Neighbours>, RepositoryError> {
+        if snapshot.rows() * searches.len() <= AT_ONCE {
+            let multiplies = self.threads.multiplies;
             let at_once = AssertUnwindSafe(|| {
+                let pass = Pass::new(snapshot, searches, multiplies);
                 pass.take_part(|| false);
                 pass.answers()
             });
             return catch_unwind(at_once).map_err(|panic| panicked(&*panic));
         }
         let (reply, answers) = oneshot::channel();
-        let (job, at_work) = self.job(pass, reply);
-        let leading = Arc::clone(&job);
-        self.pool.spawn(move || leading.run(|| false));
-        for _ in at_work..self.threads {
-            let helping = Arc::clone(&job);
-            self.pool.spawn(move || helping.run(|| helping.is_wanted_elsewhere()));
-        }
-        // Only those who run it hold it: should they all be gone without an answer, nobody waits for one.
-        drop(job);
+        Threads::ask(&self.threads, Asked { snapshot, searches, reply });
         answers.await.map_err(|_| RepositoryError::Internal(Arc::new(GivenUp)))?
-    }
-
-    /// A pass that somebody waits for, and how many of them there are now.
-    fn job(&self, pass: Pass, reply: Reply) -> (Arc<Job>, usize) {
-        let at_work = self.at_work.fetch_add(1, Ordering::AcqRel) + 1;
-        let asker = Asker { reply, _at_work: AtWork(Arc::clone(&self.at_work)) };
-        let job = Job {
-            pass,
-            asker: Mutex::new(Some(asker)),
-            threads: self.threads,
-            at_work: Arc::clone(&self.at_work),
-        };
-        (Arc::new(job), at_work)
     }
 
     /// How many passes there were, and how long they took together.
@@ -143,7 +151,92 @@ impl Scanner {
     }
 }
 
+impl Threads {
+    /// Begins a pass, or waits in line for one.
+    fn ask(threads: &Arc<Self>, asked: Asked) {
+        {
+            let mut line = threads.line.lock();
+            if threads.number <= line.under_way {
+                line.waiting.push_back(asked);
+                return;
+            }
+            line.under_way += 1;
+        }
+        Self::begin(Turn(Arc::clone(threads)), vec![asked]);
+    }
+
+    /// Has those in line served, now that a pass ended.
+    fn hand_on(threads: &Arc<Self>) {
+        let next = {
+            let mut line = threads.line.lock();
+            let next = line.next(threads.number);
+            if next.is_empty() {
+                line.under_way -= 1;
+            }
+            next
+        };
+        if !next.is_empty() {
+            Self::begin(Turn(Arc::clone(threads)), next);
+        }
+    }
+
+    /// Has one of the threads make a pass for all of them, and those that have nothing to do help.
+    fn begin(turn: Turn, asked: Vec<Asked>) {
+        let threads = Arc::clone(&turn.0);
+        threads.clone().pool.spawn(move || {
+            let Some(job) = Job::new(turn, asked) else { return };
+            let under_way = threads.line.lock().under_way;
+            for _ in under_way..threads.number {
+                let helping = Arc::clone(&job);
+                threads.pool.spawn(move || helping.run(|| helping.is_wanted_elsewhere()));
+            }
+            // Only those who run it hold it: should they all be gone without an answer, nobody waits for one.
+            job.run(|| false);
+        });
+    }
+}
+
+impl Line {
+    /// Those whose turn it is, out of the line, all of one snapshot: a share of who waits, for as many threads. None if
+    /// nobody waits.
+    fn next(&mut self, threads: usize) -> Vec<Asked> {
+        self.waiting.retain(|asked| !asked.reply.is_closed());
+        let searches: usize = self.waiting.iter().map(|asked| asked.searches.len()).sum();
+        let share = searches.div_ceil(threads).clamp(TOGETHER, SHARED);
+        let mut next: Vec<Asked> = Vec::new();
+        let mut taken = 0;
+        while let Some(asked) = self.waiting.front() {
+            let belongs = next.first().is_none_or(|first| {
+                taken + asked.searches.len() <= share
+                    && Arc::ptr_eq(&first.snapshot, &asked.snapshot)
+            });
+            if !belongs {
+                break;
+            }
+            taken += asked.searches.len();
+            next.extend(self.waiting.pop_front());
+        }
+        next
+    }
+}
+
 impl Job {
+    /// One pass for all of them, which ask in one snapshot. None if there are none.
+    fn new(turn: Turn, asked: Vec<Asked>) -> Option<Arc<Self>> {
+        let snapshot = Arc::clone(&asked.first()?.snapshot);
+        let threads = Arc::clone(&turn.0);
+        let (mut searches, mut replies) = (Vec::new(), Vec::with_capacity(asked.len()));
+        for Asked { snapshot: _, searches: its, reply } in asked {
+            replies.push((its.len(), reply));
+            searches.extend(its);
+        }
+        Some(Arc::new(Self {
+            pass: Pass::new(snapshot, searches, threads.multiplies),
+            askers: Mutex::new(Some(Askers { replies, _turn: turn })),
+            threads,
+        }))
+    }
+
     /// Takes part in the pass, and answers if that was the end of it. Nobody waits for who comes late: then there is
     /// nothing left to look at.
     fn run(&self, is_wanted_elsewhere: impl Fn() -> bool) {
@@ -158,20 +251,27 @@ impl Job {
         }
     }
 
-    fn reply(&self, answers: Result<Vec<Neighbours>, RepositoryError>) {
-        if let Some(Asker { reply, _at_work }) = self.asker.lock().take() {
+    fn reply(&self, outcome: Result<Vec<Neighbours>, RepositoryError>) {
+        let Some(Askers { replies, _turn }) = self.askers.lock().take() else { return };
+        let mut answers = outcome.map(Vec::into_iter);
+        for (searches, reply) in replies {
+            let own = match &mut answers {
+                Ok(answers) => Ok(answers.by_ref().take(searches).collect()),
+                Err(error) => Err(error.clone()),
+            };
             // Whoever asked may have gone.
-            let _ = reply.send(answers);
+            let _ = reply.send(own);
         }
     }
 
-    /// Whether it was answered, or whoever asked has gone.
+    /// Whether it was answered, or all who asked have gone.
     fn is_waited_for_by_nobody(&self) -> bool {
-        self.asker.lock().as_ref().is_none_or(|asker| asker.reply.is_closed())
+        let askers = self.askers.lock();
+        askers.as_ref().is_none_or(|it| it.replies.iter().all(|(_, reply)| reply.is_closed()))
     }
 
     fn is_wanted_elsewhere(&self) -> bool {
-        self.threads <= self.at_work.load(Ordering::Acquire)
+        self.threads.number <= self.threads.line.lock().under_way
     }
 }
 
@@ -191,18 +291,37 @@ fn panicked(panic: &(dyn Any + Send)) -> RepositoryError {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, sync::mpsc};
 
     use super::*;
-    use crate::similar_artists::pass::tests::pass;
+    use crate::similar_artists::pass::tests::{around, snapshot};
+
+    type Answers = oneshot::Receiver<Result<Vec<Neighbours>, RepositoryError>>;
+
+    fn asked(snapshot: &Arc<Snapshot>, searches: Vec<Search>) -> (Asked, Answers) {
+        let (reply, answers) = oneshot::channel();
+        (Asked { snapshot: Arc::clone(snapshot), searches, reply }, answers)
+    }
+
+    fn job(scanner: &Scanner, asked: Vec<Asked>) -> Arc<Job> {
+        scanner.threads.line.lock().under_way += 1;
+        Job::new(Turn(Arc::clone(&scanner.threads)), asked).unwrap()
+    }
+
+    fn under_way(scanner: &Scanner) -> usize {
+        scanner.threads.line.lock().under_way
+    }
 
     #[test]
     fn a_pass_ends_when_nobody_waits_for_it() {
         let scanner = Scanner::new(1).unwrap();
+        let snapshot = snapshot(4);
         for wanted in 1..=3 {
-            let (reply, answers) = oneshot::channel();
-            let (job, _) = scanner.job(pass(4, 1, true), reply);
-            let answers = Cell::new(Some(answers));
+            let (one, ones) = asked(&snapshot, vec![around(1)]);
+            let (another, anothers) = asked(&snapshot, vec![around(2)]);
+            let job = job(&scanner, vec![one, another]);
+            drop(anothers);
+            let answers = Cell::new(Some(ones));
             let looks = Cell::new(0);
 
             job.run(|| {
@@ -221,15 +340,74 @@ mod tests {
     #[test]
     fn a_pass_that_was_given_up_counts_no_more() {
         let scanner = Scanner::new(1).unwrap();
-        let (reply, answers) = oneshot::channel();
-        let (job, at_work) = scanner.job(pass(4, 1, true), reply);
-        assert_eq!((at_work, scanner.at_work.load(Ordering::SeqCst)), (1, 1));
+        let (asked, answers) = asked(&snapshot(4), vec![around(1)]);
+        let job = job(&scanner, vec![asked]);
+        assert_eq!(under_way(&scanner), 1);
 
         drop(answers);
         job.run(|| false);
         drop(job);
 
-        assert_eq!(scanner.at_work.load(Ordering::SeqCst), 0);
+        assert_eq!(under_way(&scanner), 0);
+    }
+
+    #[test]
+    fn who_waits_in_line_shares_the_next_pass() {
+        let scanner = Scanner::new(1).unwrap();
+        let snapshot = snapshot(4);
+        let questions = [vec![around(1)], vec![around(2), around(3)], vec![], vec![around(4)]];
+        let (release, released) = mpsc::channel::<()>();
+        scanner.threads.pool.spawn(move || {
+            let _ = released.recv();
+        });
+
+        let receivers: Vec<_> = questions
+            .iter()
+            .map(|searches| {
+                let (asked, answers) = asked(&snapshot, searches.clone());
+                Threads::ask(&scanner.threads, asked);
+                answers
+            })
+            .collect();
+        let waiting = scanner.threads.line.lock().waiting.len();
+        assert_eq!((under_way(&scanner), waiting), (1, 3));
+        release.send(()).unwrap();
+
+        for (searches, answers) in questions.into_iter().zip(receivers) {
+            let alone = Pass::new(Arc::clone(&snapshot), searches, false);
+            alone.take_part(|| false);
+            assert_eq!(answers.blocking_recv().unwrap().unwrap(), alone.answers());
+        }
+        // The thread that answered is the one that takes what it took back.
+        scanner.threads.pool.install(|| {});
+        assert_eq!((under_way(&scanner), scanner.threads.line.lock().waiting.len()), (0, 0));
+    }
+
+    #[test]
+    fn those_in_line_are_shared_out_by_snapshot() {
+        let (first, second) = (snapshot(1), snapshot(1));
+        let mut line = Line::default();
+        let mut receivers = Vec::new();
+        let mut wait = |line: &mut Line, snapshot, searches| {
+            let (asked, answers) = asked(snapshot, vec![around(1); searches]);
+            line.waiting.push_back(asked);
+            receivers.push(answers);
+        };
+        for searches in [1, 90, 1, 1] {
+            wait(&mut line, &first, searches);
+        }
+        wait(&mut line, &second, 1);
+        for _ in 0..200 {
+            wait(&mut line, &first, 1);
+        }
+        receivers.remove(2);
+
+        let mut next = || line.next(2).len();
+
+        // Too many beside another one, by themselves; who is gone is left out; another snapshot is another pass.
+        assert_eq!([next(), next(), next(), next()], [1, 1, 1, 1]);
+        assert_eq!([next(), next(), next(), next(), next()], [64, 64, 36, 18, 9]);
+        assert_eq!([next(), next(), next(), next()], [5, 4, 0, 0]);
     }
 
     #[test]
