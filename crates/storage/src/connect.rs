@@ -298,7 +298,7 @@ fn is_this_machine(host: &str) -> bool {
 
 /// How much memory SQLite takes before it uses pages again that it read earlier.
 #[cfg(feature = "sqlite")]
-const SQLITE_BYTES: &str = "67108864";
+const SQLITE_BYTES: &str = "33554432";
 
 #[cfg(feature = "sqlite")]
 async fn sqlite(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, ConnectError> {
