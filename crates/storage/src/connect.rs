@@ -296,10 +296,6 @@ fn is_this_machine(host: &str) -> bool {
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// How much memory SQLite takes before it uses pages again that it read earlier.
-#[cfg(feature = "sqlite")]
-const SQLITE_BYTES: &str = "33554432";
-
 #[cfg(feature = "sqlite")]
 async fn sqlite(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, ConnectError> {
     use sea_orm::sqlx::{
@@ -317,12 +313,11 @@ async fn sqlite(url: &str, limits: &PoolLimits) -> Result<DatabaseConnection, Co
             .journal_mode(SqliteJournalMode::Wal)
             // What was acknowledged survives a power cut.
             .synchronous(SqliteSynchronous::Full)
+            // The system keeps what was read, so each of many connections keeps little of it besides.
+            .pragma("cache_size", "-2048")
             // A transaction of a thousand rows touches as many pages. They should not be written, read and written again
             // before it ends, nor copied from the log into the file after each.
-            .pragma("cache_size", "-16384")
-            // That is for whoever writes. All connections of the process together keep so many bytes: what they would keep
-            // besides, the system has in its own cache.
-            .pragma("soft_heap_limit", SQLITE_BYTES)
+            .pragma("cache_spill", "4096")
             .pragma("wal_autocheckpoint", "16384")
             .busy_timeout(wait)
     });

@@ -259,11 +259,12 @@ impl Store {
     /// Reads through every connection that is kept open, as those who ask for a profile will. The first read on a connection
     /// takes as long as many later ones, because the server looks up tables and types for it and plans.
     ///
-    /// This is a hint: whatever fails here fails again, and is told, when somebody needs it.
+    /// This is a hint, and takes no longer than a request waits for a connection: whatever fails here fails again, and is
+    /// told, when somebody needs it.
     pub async fn warm_up(&self) {
         let nobody = [""];
         let reads = (0..self.limits().kept).map(|_| rows(self.database(), &nobody));
-        join_all(reads).await;
+        let _ = tokio::time::timeout(self.limits().acquire_timeout, join_all(reads)).await;
     }
 
     /// Closes every connection, after what is under way.

@@ -56,8 +56,7 @@ impl StyleVectors for SeaStyleVectors {
                     }
                     #[cfg(feature = "sqlite")]
                     Backend::Sqlite => {
-                        // Each connection has a thread, and what many rows took stays with the thread that read them.
-                        let pool = self.0.apart().get_sqlite_connection_pool();
+                        let pool = self.0.database().get_sqlite_connection_pool();
                         let rows = sqlx::query(since).bind(after).bind(limit).fetch(pool);
                         self.0.watch(&sql, read(rows)).await?
                     }

@@ -23,6 +23,9 @@ use actix_web::rt;
 /// database on the same machine wants the processor too, and a hundred callers of such a one are no overload.
 const TARGET: Duration = Duration::from_millis(50);
 
+/// Between turns further apart than this nobody waited.
+const GAP: Duration = Duration::from_millis(20);
+
 /// How long it has to stay: the RFC's own figure, more than clients on a network take to react.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -69,8 +72,7 @@ impl Turns {
     }
 
     fn begin(&self, now: Instant) {
-        // Between turns that do not follow each other nobody waited.
-        if self.ended.get().is_some_and(|ended| TARGET < now.duration_since(ended)) {
+        if self.ended.get().is_some_and(|ended| GAP < now.duration_since(ended)) {
             self.long_since.set(None);
         }
         self.began.set(Some(now));
@@ -217,13 +219,13 @@ mod tests {
     #[test]
     fn long_turns_far_apart_are_no_line() {
         let (turns, clock) = (Turns::default(), Clock(Instant::now()));
-        for began in [0, 1_000, 2_000] {
+        for began in [0, 105, 210] {
             turn(&turns, clock.at(began), clock.at(began + 80));
         }
 
-        turns.begin(clock.at(3_000));
+        turns.begin(clock.at(315));
 
-        assert!(turns.has_time_at(clock.at(3_050)));
+        assert!(turns.has_time_at(clock.at(390)));
     }
 
     #[test]

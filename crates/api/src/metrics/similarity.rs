@@ -125,10 +125,14 @@ impl SimilarityMetrics {
             "How many versions the index is behind what the change feed has told; 0 when there is no index",
             self.lag.clone(),
         );
-        registry.register("similarity_scans", "Passes over the index", self.scans.clone());
+        registry.register(
+            "similarity_scans",
+            "Questions that the index was compared for, those of a batch being one",
+            self.scans.clone(),
+        );
         registry.register_with_unit(
             "similarity_scanning",
-            "How long the passes over the index took, waiting for a thread included",
+            "How long those who asked these waited, in line included",
             Unit::Seconds,
             self.scanning.clone(),
         );

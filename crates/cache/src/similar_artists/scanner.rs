@@ -167,13 +167,15 @@ impl Threads {
 
     /// Has those in line served, now that a pass ended.
     fn hand_on(threads: &Arc<Self>) {
-        let next = {
+        // Whoever is gone may be the last to hold a whole index, which is not freed while others wait for the lock.
+        let (_gone, next) = {
             let mut line = threads.line.lock();
+            let gone = line.leave_out_who_is_gone();
             let next = line.next(threads.number);
             if next.is_empty() {
                 line.under_way -= 1;
             }
-            next
+            (gone, next)
         };
         if !next.is_empty() {
             Self::begin(Turn(Arc::clone(threads)), next);
@@ -184,7 +186,9 @@ impl Threads {
     fn begin(turn: Turn, asked: Vec<Asked>) {
         let threads = Arc::clone(&turn.0);
         threads.clone().pool.spawn(move || {
-            let Some(job) = Job::new(turn, asked) else { return };
+            // Who asked is told by the end of the channel, and whose turn is next by that of the turn.
+            let job = catch_unwind(AssertUnwindSafe(|| Job::new(turn, asked)));
+            let Ok(Some(job)) = job else { return };
             let under_way = threads.line.lock().under_way;
             for _ in under_way..threads.number {
                 let helping = Arc::clone(&job);
@@ -196,19 +200,37 @@ impl Threads {
     }
 }
 
+impl Asked {
+    /// Whether one pass is quicker than two: it multiplies every row, so those who look at few take longer in it, and only
+    /// with embeddings that are compared in one way.
+    fn may_share_with(&self, other: &Self) -> bool {
+        let mut searches = self.searches.iter().chain(&other.searches);
+        let Some(first) = searches.next() else { return true };
+        Arc::ptr_eq(&self.snapshot, &other.snapshot)
+            && first.filter.is_empty()
+            && searches.all(|it| it.metric == first.metric && it.filter.is_empty())
+    }
+}
+
 impl Line {
-    /// Those whose turn it is, out of the line, all of one snapshot: a share of who waits, for as many threads. None if
-    /// nobody waits.
+    /// Takes out of the line who does not wait any more.
+    fn leave_out_who_is_gone(&mut self) -> VecDeque<Asked> {
+        let (gone, waiting) =
+            self.waiting.drain(..).partition(|asked: &Asked| asked.reply.is_closed());
+        self.waiting = waiting;
+        gone
+    }
+
+    /// Those whose turn it is, out of the line: a share of who waits, for as many threads, all of whom may share a pass. None
+    /// if nobody waits.
     fn next(&mut self, threads: usize) -> Vec<Asked> {
-        self.waiting.retain(|asked| !asked.reply.is_closed());
         let searches: usize = self.waiting.iter().map(|asked| asked.searches.len()).sum();
         let share = searches.div_ceil(threads).clamp(TOGETHER, SHARED);
         let mut next: Vec<Asked> = Vec::new();
         let mut taken = 0;
         while let Some(asked) = self.waiting.front() {
             let belongs = next.first().is_none_or(|first| {
-                taken + asked.searches.len() <= share
-                    && Arc::ptr_eq(&first.snapshot, &asked.snapshot)
+                taken + asked.searches.len() <= share && first.may_share_with(asked)
             });
             if !belongs {
                 break;
@@ -292,6 +314,8 @@ fn panicked(panic: &(dyn Any + Send)) -> RepositoryError {
 #[cfg(test)]
 mod tests {
     use std::{cell::Cell, sync::mpsc};
+
+    use domain::{Metric, ResearchStatus};
 
     use super::*;
     use crate::similar_artists::pass::tests::{around, snapshot};
@@ -401,6 +425,7 @@ mod tests {
             wait(&mut line, &first, 1);
         }
         receivers.remove(2);
+        assert_eq!(line.leave_out_who_is_gone().len(), 1);
 
         let mut next = || line.next(2).len();
 
@@ -408,6 +433,23 @@ mod tests {
         assert_eq!([next(), next(), next(), next()], [1, 1, 1, 1]);
         assert_eq!([next(), next(), next(), next(), next()], [64, 64, 36, 18, 9]);
         assert_eq!([next(), next(), next(), next()], [5, 4, 0, 0]);
+    }
+
+    #[test]
+    fn searches_that_differ_do_not_share_a_pass() {
+        let snapshot = snapshot(1);
+        let with = |change: fn(&mut Search)| {
+            let mut search = around(1);
+            change(&mut search);
+            asked(&snapshot, vec![search]).0
+        };
+        let plain = with(|_| {});
+
+        assert!(plain.may_share_with(&with(|search| search.target = around(2).target)));
+        assert!(!plain.may_share_with(&with(|search| search.metric = Metric::L2)));
+        let some = with(|search| search.filter.statuses = vec![ResearchStatus::Cached]);
+        assert!(!plain.may_share_with(&some) && !some.may_share_with(&plain));
+        assert!(!some.may_share_with(&some));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub struct SimilarityStatus {
     pub applied: Version,
     /// How searches were answered.
     pub searches: SearchCounts,
-    /// Passes over the index, each for one search or for several at once.
+    /// Questions that the index was compared for, each one search or several at once.
     pub scans: u64,
     /// How long they took together, waiting for a thread included.
     pub scanning: Duration,
