@@ -33,6 +33,11 @@ const BEARABLE: Duration = Duration::from_millis(50);
 /// For how long there is one after somebody was sent away because of it.
 const LINE: Duration = Duration::from_secs(1);
 
+/// Slow answers are a burst until they have come for so long, with a line and without one: many callers who come at once find
+/// connections that have yet to be opened, and caches that have yet to be filled.
+const BURST_IN_LINE: Duration = Duration::from_millis(100);
+const BURST: Duration = Duration::from_millis(500);
+
 /// Nobody is sent away while fewer wait. Some are no overload however much slower each gets beside the others: those who
 /// record at the same moment wait for one commit, and get more done together than one after the other.
 const LEAST: usize = 32;
@@ -89,8 +94,8 @@ struct Learned {
     /// How many waited at once in this window.
     peak: usize,
     window: Instant,
-    /// Whether the window before it was slow.
-    was_slow: bool,
+    /// When the first of the slow windows just before it began.
+    slow_since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -112,7 +117,7 @@ impl Waiting {
             slower: Vec::new(),
             peak: 0,
             window: Instant::now(),
-            was_slow: false,
+            slow_since: None,
         };
         Self {
             now: AtomicUsize::new(0),
@@ -210,12 +215,13 @@ impl Waiting {
         };
         // Whoever is slow with hardly anybody beside is slow for another reason: a body that takes its time, for example.
         let is_slow = SLOWER < slower && self.least < learned.peak;
-        // One slow window is a burst: connections that are opened, for example.
-        if !is_slow || learned.was_slow {
+        let burst = if self.is_behind_a_line(now) { BURST_IN_LINE } else { BURST };
+        let is_burst = learned.slow_since.is_none_or(|since| learned.window < since + burst);
+        if !is_slow || !is_burst {
             let slower = is_slow.then_some(slower);
             self.most.store(self.next(self.most(), slower, learned.peak), Ordering::Relaxed);
         }
-        learned.was_slow = is_slow;
+        learned.slow_since = is_slow.then(|| learned.slow_since.unwrap_or(learned.window));
         learned.slower.clear();
         learned.peak = 0;
         learned.window = now;
@@ -291,7 +297,9 @@ mod tests {
 
         window(&waiting, &mut at, 1, 0);
         assert_eq!(waiting.most(), 1_000);
-        window(&waiting, &mut at, 4, 63);
+        for _ in 0..3 {
+            window(&waiting, &mut at, 4, 63);
+        }
         assert_eq!(waiting.most(), 1_000, "a burst");
         window(&waiting, &mut at, 4, 63);
         // From as many as waited, and not from a bound that nobody reached.
@@ -329,7 +337,7 @@ mod tests {
             quickly(&waiting, &mut at, 50);
         }
         assert_eq!(waiting.most(), 1_000);
-        for _ in 0..3 {
+        for _ in 0..5 {
             quickly(&waiting, &mut at, 51);
         }
         assert!(waiting.most() <= 8, "{}", waiting.most());
@@ -392,8 +400,9 @@ mod tests {
         let (waiting, began) = (Waiting::with(2, 2, 1_000), Instant::now());
         let mut at = began;
         window(&waiting, &mut at, 1, 0);
-        window(&waiting, &mut at, 8, 15);
-        window(&waiting, &mut at, 8, 15);
+        for _ in 0..4 {
+            window(&waiting, &mut at, 8, 15);
+        }
         assert_eq!(waiting.most(), 4);
         let held: Vec<_> = (0..4).map(|_| waiting.enter(began, 0)).collect();
 
