@@ -35,10 +35,23 @@ pub fn read<T>(
             reason: "it is empty".into(),
         });
     }
-    let raw: &RawValue =
-        serde_json::from_str(text).map_err(|error| InvalidDocument::from(&error))?;
+    // The members are found by the same pass that finds out whether the text is JSON.
+    let members = if Kind::of(text.trim_ascii()) == Kind::Object {
+        let Pairs(members) =
+            serde_json::from_str(text).map_err(|error| InvalidDocument::from(&error))?;
+        Some(members)
+    } else {
+        let _: &RawValue =
+            serde_json::from_str(text).map_err(|error| InvalidDocument::from(&error))?;
+        None
+    };
     let findings = Findings::default();
-    let value = body(&Node { raw, pointer: String::new(), findings: &findings });
+    let value = body(&Node {
+        raw: text.trim_ascii(),
+        members: members.as_deref(),
+        pointer: String::new(),
+        findings: &findings,
+    });
     match (value, findings.0.into_inner()) {
         (Some(value), violations) if violations.is_empty() => Ok(value),
         (_, violations) => Err(InvalidDocument::Violations(violations)),
@@ -103,7 +116,9 @@ struct Findings(RefCell<Vec<Violation>>);
 /// One value of a document, and where it is.
 #[derive(Clone)]
 pub struct Node<'a> {
-    raw: &'a RawValue,
+    raw: &'a str,
+    /// Those of an object, if they are known already.
+    members: Option<&'a [(String, &'a RawValue)]>,
     pointer: String,
     findings: &'a Findings,
 }
@@ -146,7 +161,7 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn decimal(&self) -> Option<&'a str> {
         self.expect(Kind::Number)?;
-        Some(self.raw.get())
+        Some(self.raw)
     }
 
     /// The value as `true` or `false`.
@@ -182,14 +197,23 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn floats(&self) -> Option<Vec<f32>> {
         self.expect(Kind::Array)?;
-        if let Ok(numbers) = serde_json::from_str::<Vec<f32>>(self.raw.get())
-            && numbers.iter().all(|number| number.is_finite())
-        {
+        if let Some(numbers) = self.only_floats() {
             return Some(numbers);
         }
-        // Something is no number: look at each, to say which.
+        // There are none, or something is no number: look at each, to say which.
         let numbers: Vec<Option<f32>> = self.elements()?.iter().map(Self::float).collect();
         numbers.into_iter().collect()
+    }
+
+    /// All of an array, if there are some and nothing else. The text is JSON, so what lies between two commas and is a number
+    /// is one element, and not a part of another.
+    fn only_floats(&self) -> Option<Vec<f32>> {
+        let inside = self.raw.strip_prefix('[')?.strip_suffix(']')?;
+        let number = |text: &[u8]| {
+            let number: f32 = str::from_utf8(text.trim_ascii()).ok()?.parse().ok()?;
+            number.is_finite().then_some(number)
+        };
+        inside.as_bytes().split(|&byte| byte == b',').map(number).collect()
     }
 
     fn float(&self) -> Option<f32> {
@@ -204,7 +228,7 @@ impl<'a> Node<'a> {
     pub fn elements(&self) -> Option<Vec<Self>> {
         self.expect(Kind::Array)?;
         let elements: Vec<&'a RawValue> = self.parsed()?;
-        let node = |(index, raw)| Self { raw, ..self.at(&index) };
+        let node = |(index, raw): (usize, &'a RawValue)| self.inside(&index, raw);
         Some(elements.into_iter().enumerate().map(node).collect())
     }
 
@@ -212,7 +236,10 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn members(&self) -> Option<Members<'a>> {
         self.expect(Kind::Object)?;
-        let Pairs(pairs) = self.parsed()?;
+        let pairs = match self.members {
+            Some(members) => members.to_vec(),
+            None => self.parsed::<Pairs<'a>>()?.0,
+        };
         let mut rest: Vec<(String, &'a RawValue)> = Vec::with_capacity(pairs.len());
         // Not a search in those that are there: an object can have a hundred thousand members.
         let mut known = HashSet::with_capacity(pairs.len());
@@ -236,7 +263,7 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn open_ended(&self) -> Option<Value> {
         let repeated = RefCell::default();
-        let mut reader = serde_json::Deserializer::from_str(self.raw.get());
+        let mut reader = serde_json::Deserializer::from_str(self.raw);
         let read = OpenEnded { inside: None, repeated: &repeated }.deserialize(&mut reader);
         let repeated = repeated.into_inner();
         for pointer in &repeated {
@@ -270,7 +297,7 @@ impl<'a> Node<'a> {
     }
 
     fn parsed<T: Deserialize<'a>>(&self) -> Option<T> {
-        match serde_json::from_str(self.raw.get()) {
+        match serde_json::from_str(self.raw) {
             Ok(value) => Some(value),
             Err(error) => self.refuse(format!("cannot be read: {}", reason(&error))),
         }
@@ -278,6 +305,10 @@ impl<'a> Node<'a> {
 
     fn at(&self, token: &impl fmt::Display) -> Self {
         Self { pointer: format!("{}/{token}", self.pointer), ..self.clone() }
+    }
+
+    fn inside(&self, token: &impl fmt::Display, raw: &'a RawValue) -> Self {
+        Self { raw: raw.get(), members: None, ..self.at(token) }
     }
 
     fn note(&self, violation: Violation) {
@@ -339,7 +370,7 @@ impl<'a> Members<'a> {
     fn take(&mut self, name: &str) -> Option<Node<'a>> {
         let index = self.rest.iter().position(|(known, _)| known == name)?;
         let (name, raw) = self.rest.remove(index);
-        Some(Node { raw, ..self.object.member(&name) })
+        Some(self.object.inside(&escaped(&name), raw))
     }
 }
 
@@ -359,8 +390,8 @@ enum Kind {
 
 impl Kind {
     /// The text is valid JSON, so that its first byte tells.
-    fn of(raw: &RawValue) -> Self {
-        match raw.get().as_bytes().first() {
+    fn of(text: &str) -> Self {
+        match text.as_bytes().first() {
             Some(b'n') => Self::Null,
             Some(b't' | b'f') => Self::Boolean,
             Some(b'"') => Self::String,

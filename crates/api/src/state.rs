@@ -346,6 +346,11 @@ impl State {
         Connections { active, idle, most }
     }
 
+    /// Gets ready what the calling thread has of its own, so that no request waits for it.
+    pub async fn warm_up_thread(&self) {
+        self.store.warm_up_near().await;
+    }
+
     /// Whether the service is about to end; connections are closed after their next answer.
     #[must_use]
     pub fn is_stopping(&self) -> bool {

@@ -3,7 +3,7 @@
 #[cfg(feature = "postgres")]
 use sea_orm::sqlx;
 #[cfg(feature = "sqlite")]
-use sea_orm::{ActiveModelTrait, EntityTrait, sea_query::OnConflict};
+use sea_orm::{ActiveModelTrait, DbBackend, EntityName, EntityTrait, IdenStatic, Iterable};
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::{error::Failure, store::Backend};
@@ -53,22 +53,38 @@ pub(crate) async fn with_rows(
     Ok(())
 }
 
-/// Inserts rows of the ORM, `conflict` ends the statement.
+/// Inserts rows of the ORM, `conflict` ends the statement. All rows have the columns of the first.
+///
+/// The ORM would make an expression of each value, and the text of each statement anew, which takes half as long as SQLite
+/// does to run it.
 #[cfg(feature = "sqlite")]
-pub(crate) async fn insert_models<A: ActiveModelTrait + Send>(
+pub(crate) async fn insert_models<A: ActiveModelTrait>(
     database: &impl ConnectionTrait,
     rows: Vec<A>,
-    conflict: Option<&OnConflict>,
+    conflict: &str,
 ) -> Result<(), Failure> {
+    type Column<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
+
+    let Some(first) = rows.first() else { return Ok(()) };
+    let columns: Vec<Column<A>> =
+        Column::<A>::iter().filter(|&column| !first.is_not_set(column)).collect();
+    let names: Vec<&str> = columns.iter().map(IdenStatic::as_str).collect();
+    let before =
+        format!("INSERT INTO {} ({}) VALUES", A::Entity::default().table_name(), names.join(", "));
     let mut rows = rows.into_iter();
     while rows.len() != 0 {
         let count = power_of_two(rows.len().min(MOST_MODELS));
-        let some: Vec<A> = rows.by_ref().take(count).collect();
-        let mut insert = A::Entity::insert_many(some);
-        if let Some(conflict) = conflict {
-            insert = insert.on_conflict(conflict.clone());
+        let sql =
+            format!("{before} {} {conflict}", placeholders(Backend::Sqlite, count, columns.len()));
+        let mut values = Vec::with_capacity(count * columns.len());
+        for mut row in rows.by_ref().take(count) {
+            for &column in &columns {
+                // What a row lacks is NULL, which a column that has to be there refuses.
+                values.push(row.take(column).into_value().unwrap_or(Value::Int(None)));
+            }
         }
-        insert.exec_without_returning(database).await?;
+        let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
+        database.execute_raw(statement).await?;
     }
     Ok(())
 }

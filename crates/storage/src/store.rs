@@ -262,8 +262,22 @@ impl Store {
     /// This is a hint, and takes no longer than a request waits for a connection: whatever fails here fails again, and is
     /// told, when somebody needs it.
     pub async fn warm_up(&self) {
+        self.read_through(self.database(), self.limits().kept).await;
+    }
+
+    /// The same for the connections of the runtime that calls, if it is one of those that have some of their own.
+    pub async fn warm_up_near(&self) {
+        #[cfg(feature = "postgres")]
+        if self.backend() == Backend::Postgres
+            && let Some((database, count)) = self.shared.near.all(|most| self.open_near(most))
+        {
+            self.read_through(&database, count).await;
+        }
+    }
+
+    async fn read_through(&self, connections: &DatabaseConnection, count: u32) {
         let nobody = [""];
-        let reads = (0..self.limits().kept).map(|_| rows(self.database(), &nobody));
+        let reads = (0..count).map(|_| rows(connections, &nobody));
         let _ = tokio::time::timeout(self.limits().acquire_timeout, join_all(reads)).await;
     }
 
@@ -421,19 +435,19 @@ impl Store {
     fn near(&self) -> Option<DatabaseConnection> {
         match self.backend() {
             #[cfg(feature = "postgres")]
-            Backend::Postgres => {
-                let open = |most| {
-                    let mut near = connect::near(self.database(), self.limits(), most);
-                    observed::tell_slow(&mut near, self.shared.slow_statements.as_ref());
-                    near
-                };
-                self.shared.near.free(open)
-            }
+            Backend::Postgres => self.shared.near.free(|most| self.open_near(most)),
             #[cfg(feature = "sqlite")]
             Backend::Sqlite => None,
             #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
             _ => None,
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    fn open_near(&self, most: u32) -> DatabaseConnection {
+        let mut near = connect::near(self.database(), self.limits(), most);
+        observed::tell_slow(&mut near, self.shared.slow_statements.as_ref());
+        near
     }
 
     pub(crate) fn limits(&self) -> &PoolLimits {

@@ -96,6 +96,22 @@ async fn warming_up_reads_through_every_connection_that_is_kept() -> anyhow::Res
     fixture.close().await
 }
 
+#[tokio::test]
+async fn warming_up_near_reads_through_every_connection_of_the_runtime() -> anyhow::Result<()> {
+    let fixture = Postgres::open().await?;
+    let limits = PoolLimits { kept: 0, ..PoolLimits::default() };
+    let store = fixture::store_with(fixture.url(), &limits).await?;
+
+    store.warm_up_near().await;
+
+    ensure!(store.pool_use().near == 2, "{:?}", store.pool_use());
+    let counted = "DO $$ BEGIN ASSERT 2 = (SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND state = 'idle' AND query LIKE '%style_embeddings%'); END $$";
+    fixture.by_hand(counted).await?;
+    store.close().await;
+    fixture.close().await
+}
+
 /// Waits until so many connections near readers are open.
 async fn until_near(store: &storage::Store, count: u32) -> anyhow::Result<()> {
     let open = async {

@@ -4,6 +4,7 @@ mod opening;
 mod waiting_room;
 
 use std::{
+    convert::Infallible,
     future, io,
     net::{SocketAddr, TcpListener},
     pin::pin,
@@ -198,9 +199,21 @@ async fn answer_requests(
         server_timing: _,
     } = settings;
     let shared = state.clone();
+    // Whoever the first requests are should not wait for what every thread does once.
+    let on_each_thread = move || {
+        let state = shared.clone();
+        let warm_up = move || {
+            let state = state.clone();
+            async move {
+                state.warm_up_thread().await;
+                Ok::<_, Infallible>(WarmedUp)
+            }
+        };
+        app(shared.clone()).data_factory(warm_up)
+    };
     let connections = state.limits().connections.clone();
     let watching = tokio::spawn(connections.clone().watch());
-    let mut server = HttpServer::new(move || app(shared.clone()))
+    let mut server = HttpServer::new(on_each_thread)
         .client_request_timeout(Duration::from_millis(limits.http_header_timeout_ms))
         .client_disconnect_timeout(CLOSING_CONNECTION)
         .keep_alive(Duration::from_millis(limits.http_keep_alive_ms))
@@ -226,6 +239,9 @@ async fn answer_requests(
     watching.abort();
     served
 }
+
+/// A thread has read through its connections.
+struct WarmedUp;
 
 /// Stops the server gracefully when first asked to, and returns when asked again. A server that is stopping does not
 /// listen to another command, so it is left behind then.

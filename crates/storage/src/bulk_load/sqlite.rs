@@ -178,9 +178,9 @@ impl NewRows<'_> {
         // A profile or an embedding whose artist is there gives the artist a version. These come before their artists, who
         // then take one instead of three.
         transaction.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
-        insert_models(transaction, self.embeddings, None).await?;
-        insert_models(transaction, self.profiles, None).await?;
-        insert_models(transaction, self.artists, None).await?;
+        insert_models(transaction, self.embeddings, "").await?;
+        insert_models(transaction, self.profiles, "").await?;
+        insert_models(transaction, self.artists, "").await?;
         let known = known_sources(transaction, &self.stored).await?;
         let mut seen = HashSet::new();
         let now = store.now();
@@ -192,7 +192,7 @@ impl NewRows<'_> {
             }
         }
         let count = new.len() as u64;
-        insert_models(transaction, new, None).await?;
+        insert_models(transaction, new, "").await?;
         Ok(count)
     }
 }

@@ -24,9 +24,10 @@ impl StoredVector {
     pub(crate) fn new(backend: Backend, embedding: &Embedding) -> Self {
         match backend {
             Backend::Postgres => Self::Vector(PgVector::from(embedding.as_slice().to_vec())),
-            Backend::Sqlite => Self::Bytes(
-                embedding.as_slice().iter().flat_map(|number| number.to_le_bytes()).collect(),
-            ),
+            Backend::Sqlite => {
+                let bytes = embedding.as_slice().iter().map(|number| number.to_le_bytes());
+                Self::Bytes(bytes.collect::<Vec<_>>().into_flattened())
+            }
         }
     }
 

@@ -66,6 +66,32 @@ impl Near {
         &self,
         open: impl FnOnce(u32) -> DatabaseConnection,
     ) -> Option<DatabaseConnection> {
+        let (runtime, pool) = self.pool(open)?;
+        let connections = pool.database.get_postgres_connection_pool();
+        if 0 < connections.num_idle() {
+            return Some(pool.database);
+        }
+        // Nobody waits for it who could read through another one meanwhile.
+        if connections.size() < self.most && !pool.opens.swap(true, Ordering::Relaxed) {
+            let (connections, opens) = (connections.clone(), pool.opens);
+            runtime.spawn(async move {
+                drop(connections.acquire().await);
+                opens.store(false, Ordering::Relaxed);
+            });
+        }
+        None
+    }
+
+    /// The connections of this runtime, free or not yet opened, and how many they are at most.
+    pub(super) fn all(
+        &self,
+        open: impl FnOnce(u32) -> DatabaseConnection,
+    ) -> Option<(DatabaseConnection, u32)> {
+        let (_, pool) = self.pool(open)?;
+        Some((pool.database, self.most))
+    }
+
+    fn pool(&self, open: impl FnOnce(u32) -> DatabaseConnection) -> Option<(Handle, Pool)> {
         if self.most == 0 {
             return None;
         }
@@ -93,19 +119,7 @@ impl Near {
             pools.push((runtime_id, pool.clone()));
             pool
         };
-        let connections = pool.database.get_postgres_connection_pool();
-        if 0 < connections.num_idle() {
-            return Some(pool.database);
-        }
-        // Nobody waits for it who could read through another one meanwhile.
-        if connections.size() < self.most && !pool.opens.swap(true, Ordering::Relaxed) {
-            let (connections, opens) = (connections.clone(), pool.opens);
-            runtime.spawn(async move {
-                drop(connections.acquire().await);
-                opens.store(false, Ordering::Relaxed);
-            });
-        }
-        None
+        Some((runtime, pool))
     }
 
     /// How many connections are open.

@@ -1,11 +1,11 @@
 //! Writing on SQLite: a few statements over all rows.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
 use domain::{ArtistId, NewStyleProfile, ResearchStatus, Timestamp};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QuerySelect,
-    Set, Value, prelude::Uuid, sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, IntoActiveModel, Iterable, QueryFilter,
+    QuerySelect, Set, Value, prelude::Uuid,
 };
 
 use super::{Plan, Save, Stored, Writing, Written};
@@ -33,6 +33,18 @@ const FOLLOW: (&str, usize, &str) = (
      confidence_score = saved.confidence_score, last_updated = saved.last_updated \
      FROM saved WHERE artists.id = saved.id",
 );
+
+const REPLACING_EMBEDDING: &str =
+    "ON CONFLICT (artist_id) DO UPDATE SET embedding = excluded.embedding";
+
+/// A profile is written over the one there is, but for who it is of and since when.
+static REPLACING_PROFILE: LazyLock<String> = LazyLock::new(|| {
+    use style_profile::Column;
+    let replaced = Column::iter()
+        .filter(|column| !matches!(column, Column::Id | Column::ArtistId | Column::CreatedAt))
+        .map(|column| format!("{0} = excluded.{0}", column.as_str()));
+    format!("ON CONFLICT (artist_id) DO UPDATE SET {}", replaced.collect::<Vec<_>>().join(", "))
+});
 
 /// Saves what finds what it expects.
 pub(super) async fn save(store: &Store, saves: &[Save]) -> Result<Vec<Outcome<Save>>, Failure> {
@@ -96,19 +108,10 @@ async fn write(
         }
     }
 
-    insert_models(transaction, new, None).await?;
+    insert_models(transaction, new, "").await?;
     with_rows(transaction, BACKEND, FOLLOW, known).await?;
-    let replaced = style_profile::Column::iter().filter(|column| {
-        use style_profile::Column;
-        !matches!(column, Column::Id | Column::ArtistId | Column::CreatedAt)
-    });
-    let profile =
-        OnConflict::column(style_profile::Column::ArtistId).update_columns(replaced).to_owned();
-    insert_models(transaction, rows, Some(&profile)).await?;
-    let embedding = OnConflict::column(style_embedding::Column::ArtistId)
-        .update_column(style_embedding::Column::Embedding)
-        .to_owned();
-    insert_models(transaction, embeddings, Some(&embedding)).await?;
+    insert_models(transaction, rows, &REPLACING_PROFILE).await?;
+    insert_models(transaction, embeddings, REPLACING_EMBEDDING).await?;
     if !without.is_empty() {
         style_embedding::Entity::delete_many()
             .filter(style_embedding::Column::ArtistId.is_in(without))
