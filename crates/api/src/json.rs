@@ -621,6 +621,39 @@ mod tests {
     }
 
     #[test]
+    fn reads_numbers_however_they_are_written() {
+        let floats = |text: &str| read(text.as_bytes(), Node::floats);
+
+        assert_eq!(
+            floats("[ 1 ,-0.5e-3,\n2E2, 16777217 ]"),
+            Ok(vec![1.0, -0.0005, 200.0, 16777216.0])
+        );
+        assert_eq!(floats("[]"), Ok(vec![]));
+        // Rounded once: by way of a double it would be the number above.
+        assert_eq!(floats("[1.00000017881393432617187499]"), Ok(vec![1.000_000_1]));
+        for (wrong, told) in [
+            ("[[1,2],3]", "/0: must be a number, not an array"),
+            (r#"["1,2"]"#, "/0: must be a number, not a string"),
+            (r#"[{"a":1,"b":2}]"#, "/0: must be a number, not an object"),
+        ] {
+            assert_eq!(floats(wrong).unwrap_err().to_string(), told);
+        }
+    }
+
+    #[test]
+    fn finds_the_members_of_a_document_and_of_what_is_in_it() {
+        let text = " {\"a\": {\"b\": [{\"c\": 7}]}}\r\n";
+        let found = read(text.as_bytes(), |node| {
+            let inner = node.members()?.required("a")?.members()?.required("b")?.elements()?;
+            inner.first()?.members()?.required("c")?.number()
+        });
+
+        assert_eq!(found, Ok(7.0));
+        assert_eq!(malformed(b"{\"a\": 1} {}"), (1, 10));
+        assert_eq!(malformed(b"{\"a\": [1, 2}"), (1, 13));
+    }
+
+    #[test]
     fn reads_whole_numbers_only() {
         let whole = |text: &str| read(text.as_bytes(), |node| node.whole(65_535_u16)).ok();
 

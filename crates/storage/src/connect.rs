@@ -25,7 +25,8 @@ const TRUSTED_FOR: Duration = Duration::from_millis(100);
 /// How many connections a store keeps and opens, and how long it waits.
 #[derive(Debug, Clone)]
 pub struct PoolLimits {
-    /// Connections kept open when idle. So many short reads go on at a time on them, but four if there may be as many.
+    /// Connections kept open when idle. So many short reads go on at a time, four at least. On PostgreSQL those have
+    /// connections that nobody else uses, half of all at most.
     pub kept: u32,
     /// Connections open at most. On PostgreSQL each runtime of one thread that reads has one more for every 15 of these,
     /// two at most, and all of them together no more than these.
@@ -50,6 +51,31 @@ impl Default for PoolLimits {
             statement_timeout: Duration::from_secs(30),
             slow_statement: Some(Duration::from_millis(500)),
         }
+    }
+}
+
+/// As many short reads may always go on at a time, if there may be as many connections.
+const LEAST_READERS: u32 = 4;
+
+impl PoolLimits {
+    /// How many short reads go on at a time beside those of [`Store`]'s connections near whoever reads.
+    pub(crate) fn readers(&self) -> u32 {
+        self.kept.max(LEAST_READERS).min(self.most).max(1)
+    }
+
+    /// How many of the connections to a server are for short reads alone.
+    ///
+    /// A server is asked for a sign of life before a connection is free again. While several are on their way back a pool
+    /// with room would open another one, which takes longer than waiting for any of them.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn for_reads(&self) -> u32 {
+        self.readers().min(self.most / 2)
+    }
+
+    /// How many of these are kept open.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn kept_for_reads(&self) -> u32 {
+        self.kept.min(self.for_reads())
     }
 }
 
@@ -185,6 +211,8 @@ fn postgres_options(url: &str, limits: &PoolLimits) -> Result<ConnectOptions, Co
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
     let mut options = options(&format!("postgres:{rest}"), limits);
     options
+        .min_connections(limits.kept - limits.kept_for_reads())
+        .max_connections(limits.most - limits.for_reads())
         .statement_timeout(limits.statement_timeout)
         .set_application_name("groovebase")
         // No statement here runs so long that compiling it first would pay, whatever the planner expects.
@@ -222,15 +250,17 @@ pub(crate) fn apart(
     }
 }
 
-/// A few connections beside the pool, each opened when it is first needed by whoever needs it.
+/// So many connections beside the pool for short reads, of which some are kept open; the others are opened when they are
+/// first needed by whoever needs them.
 #[cfg(feature = "postgres")]
-pub(crate) fn near(
+pub(crate) fn reading(
     database: &DatabaseConnection,
     limits: &PoolLimits,
-    most: u32,
+    (kept, most): (u32, u32),
 ) -> DatabaseConnection {
     let server = database.get_postgres_connection_pool().connect_options();
     let pool = sea_orm::sqlx::postgres::PgPoolOptions::new()
+        .min_connections(kept)
         .max_connections(most)
         .acquire_timeout(limits.acquire_timeout)
         .test_before_acquire(false)

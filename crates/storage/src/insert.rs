@@ -1,5 +1,7 @@
 //! Writing many rows with few statements.
 
+#[cfg(feature = "sqlite")]
+use futures::future;
 #[cfg(feature = "postgres")]
 use sea_orm::sqlx;
 #[cfg(feature = "sqlite")]
@@ -72,10 +74,8 @@ pub(crate) async fn insert_models<A: ActiveModelTrait>(
     let before =
         format!("INSERT INTO {} ({}) VALUES", A::Entity::default().table_name(), names.join(", "));
     let mut rows = rows.into_iter();
-    while rows.len() != 0 {
+    let mut statement = || {
         let count = power_of_two(rows.len().min(MOST_MODELS));
-        let sql =
-            format!("{before} {} {conflict}", placeholders(Backend::Sqlite, count, columns.len()));
         let mut values = Vec::with_capacity(count * columns.len());
         for mut row in rows.by_ref().take(count) {
             for &column in &columns {
@@ -83,8 +83,16 @@ pub(crate) async fn insert_models<A: ActiveModelTrait>(
                 values.push(row.take(column).into_value().unwrap_or(Value::Int(None)));
             }
         }
-        let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-        database.execute_raw(statement).await?;
+        let places = placeholders(Backend::Sqlite, count, columns.len());
+        let sql = format!("{before} {places} {conflict}");
+        (count != 0).then(|| Statement::from_sql_and_values(DbBackend::Sqlite, sql, values))
+    };
+    let mut next = statement();
+    while let Some(now) = next {
+        // SQLite has a thread of its own, which runs one statement while the next one is made.
+        let ran;
+        (ran, next) = future::join(database.execute_raw(now), async { statement() }).await;
+        ran?;
     }
     Ok(())
 }

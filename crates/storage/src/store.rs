@@ -85,9 +85,6 @@ pub struct Store {
     shared: Arc<Shared>,
 }
 
-/// As many short reads may always go on at a time, if there may be as many connections.
-const LEAST_READERS: u32 = 4;
-
 /// Connections that a reader may use.
 pub(crate) struct Nearest<'a> {
     database: DatabaseConnection,
@@ -105,6 +102,9 @@ impl Deref for Nearest<'_> {
 struct Shared {
     database: DatabaseConnection,
     apart: DatabaseConnection,
+    /// The connections to a server that are for short reads alone.
+    #[cfg(feature = "postgres")]
+    reading: Option<DatabaseConnection>,
     #[cfg(feature = "postgres")]
     near: Near,
     backend: Backend,
@@ -140,11 +140,17 @@ impl Store {
         };
         // To open a connection takes as long as many short reads, and whoever opens one waits for it. So those share what is
         // kept open, and leave the rest to what may take longer.
-        let readers = limits.kept.max(LEAST_READERS).min(limits.most).max(1);
-        let readers = usize::try_from(readers).unwrap_or(1);
+        let readers = usize::try_from(limits.readers()).unwrap_or(1);
         let slow_statements = observed::watch_for_slow(&mut database, backend, limits);
+        #[cfg(feature = "postgres")]
+        let reading = (backend == Backend::Postgres && limits.for_reads() != 0).then(|| {
+            let share = (limits.kept_for_reads(), limits.for_reads());
+            observed::reading(&database, limits, share, slow_statements.as_ref())
+        });
         Self {
             shared: Arc::new(Shared {
+                #[cfg(feature = "postgres")]
+                reading,
                 apart: connect::apart(&database, backend, limits),
                 #[cfg(feature = "postgres")]
                 near: Near::new(limits),
@@ -221,8 +227,10 @@ impl Store {
         let (size, idle) = match self.backend() {
             #[cfg(feature = "postgres")]
             Backend::Postgres => {
-                let pool = self.database().get_postgres_connection_pool();
-                (pool.size(), pool.num_idle())
+                let pools = [self.database()].into_iter().chain(&self.shared.reading);
+                let pools = pools.map(DatabaseConnection::get_postgres_connection_pool);
+                pools
+                    .fold((0, 0), |(size, idle), pool| (size + pool.size(), idle + pool.num_idle()))
             }
             #[cfg(feature = "sqlite")]
             Backend::Sqlite => {
@@ -262,6 +270,10 @@ impl Store {
     /// This is a hint, and takes no longer than a request waits for a connection: whatever fails here fails again, and is
     /// told, when somebody needs it.
     pub async fn warm_up(&self) {
+        #[cfg(feature = "postgres")]
+        if let Some(reading) = &self.shared.reading {
+            return self.read_through(reading, self.limits().kept_for_reads()).await;
+        }
         self.read_through(self.database(), self.limits().kept).await;
     }
 
@@ -287,7 +299,8 @@ impl Store {
         let near = self.shared.near.take();
         #[cfg(not(feature = "postgres"))]
         let near = Vec::<DatabaseConnection>::new();
-        for connections in [self.database(), self.apart()].into_iter().chain(&near) {
+        let readers = [self.reading()];
+        for connections in [self.database(), self.apart()].into_iter().chain(readers).chain(&near) {
             if let Err(error) = connections.close_by_ref().await {
                 tracing::warn!(%error, "Closing the database connections failed");
             }
@@ -417,7 +430,16 @@ impl Store {
         &self.shared.database
     }
 
-    /// Connections for one short statement that reads: of this runtime if one is free, else of the pool, for some at a time.
+    /// The connections for short reads that any runtime may use.
+    fn reading(&self) -> &DatabaseConnection {
+        #[cfg(feature = "postgres")]
+        if let Some(reading) = &self.shared.reading {
+            return reading;
+        }
+        self.database()
+    }
+
+    /// Connections for one short statement that reads: of this runtime if one is free, else of all, for some at a time.
     pub(crate) async fn nearest(&self) -> Result<Nearest<'_>, Failure> {
         let Shared { readers, limits, .. } = self.shared.as_ref();
         if let Some(database) = self.near() {
@@ -428,7 +450,7 @@ impl Store {
             .map_err(Failure::unavailable)?
             .map_err(Failure::unavailable)?;
         // One may have become free meanwhile.
-        let database = self.near().unwrap_or_else(|| self.database().clone());
+        let database = self.near().unwrap_or_else(|| self.reading().clone());
         Ok(Nearest { database, _turn: Some(turn) })
     }
 
@@ -445,9 +467,8 @@ impl Store {
 
     #[cfg(feature = "postgres")]
     fn open_near(&self, most: u32) -> DatabaseConnection {
-        let mut near = connect::near(self.database(), self.limits(), most);
-        observed::tell_slow(&mut near, self.shared.slow_statements.as_ref());
-        near
+        let slow_statements = self.shared.slow_statements.as_ref();
+        observed::reading(self.database(), self.limits(), (0, most), slow_statements)
     }
 
     pub(crate) fn limits(&self) -> &PoolLimits {

@@ -141,11 +141,21 @@ pub(super) fn watch_for_slow(
     Some(slow_statements)
 }
 
-/// Has the ORM tell of statements on these connections.
-pub(super) fn tell_slow(
-    database: &mut DatabaseConnection,
+/// Connections for short reads, with their slow statements told as well.
+#[cfg(feature = "postgres")]
+pub(super) fn reading(
+    database: &DatabaseConnection,
+    limits: &PoolLimits,
+    share: (u32, u32),
     slow_statements: Option<&Arc<SlowStatements>>,
-) {
+) -> DatabaseConnection {
+    let mut reading = crate::connect::reading(database, limits, share);
+    tell_slow(&mut reading, slow_statements);
+    reading
+}
+
+/// Has the ORM tell of statements on these connections.
+fn tell_slow(database: &mut DatabaseConnection, slow_statements: Option<&Arc<SlowStatements>>) {
     let Some(told) = slow_statements.cloned() else { return };
     database.set_metric_callback(move |statement| {
         told.ended(&statement.statement.sql, statement.elapsed, statement.failed);
