@@ -169,8 +169,8 @@ pub struct DatabaseSettings {
         value_parser = clap::value_parser!(u32).range(..=MOST_CONNECTIONS)
     )]
     pub database_pool_kept: u32,
-    /// How many connections are open at most. On PostgreSQL each thread has one more, for reads, for every 15 of these; two
-    /// at most.
+    /// How many connections are open at most. On PostgreSQL short reads have more of their own: half as many as are kept, at
+    /// least four, but at most half of these; and each thread one for every 15 of these, two at most.
     #[arg(long, global = true, value_name = "COUNT", env = "GROOVEBASE_DATABASE_POOL_MOST", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=MOST_CONNECTIONS))]
     pub database_pool_most: u32,
     /// How long a request waits for a connection, in milliseconds.

@@ -173,7 +173,8 @@ impl Reading {
     #[must_use]
     pub fn status(&self) -> Option<ReadDatabaseStatus> {
         self.read_database.as_ref().map(|other| {
-            let storage::PoolUse { active, idle, most, near: _ } = other.store.pool_use();
+            let storage::PoolUse { active, idle, most, reading: _, near: _ } =
+                other.store.pool_use();
             ReadDatabaseStatus {
                 connections: Connections { active, idle, most },
                 answered: other.answered.load(Ordering::Relaxed),

@@ -342,7 +342,7 @@ impl State {
     /// How the database connections are used.
     #[must_use]
     pub fn connections(&self) -> Connections {
-        let PoolUse { active, idle, most, near: _ } = self.store.pool_use();
+        let PoolUse { active, idle, most, reading: _, near: _ } = self.store.pool_use();
         Connections { active, idle, most }
     }
 

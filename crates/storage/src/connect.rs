@@ -25,11 +25,12 @@ const TRUSTED_FOR: Duration = Duration::from_millis(100);
 /// How many connections a store keeps and opens, and how long it waits.
 #[derive(Debug, Clone)]
 pub struct PoolLimits {
-    /// Connections kept open when idle. So many short reads go on at a time, four at least. On PostgreSQL those have
-    /// connections that nobody else uses, half of all at most.
+    /// Connections kept open when idle. So many short reads go on at a time on SQLite, half as many on PostgreSQL, but four
+    /// if there may be as many connections.
     pub kept: u32,
-    /// Connections open at most. On PostgreSQL each runtime of one thread that reads has one more for every 15 of these,
-    /// two at most, and all of them together no more than these.
+    /// Connections open at most. On PostgreSQL as many more as short reads go on at a time, but half as many at most, are for
+    /// these alone; and each runtime of one thread that reads has one more for every 15, two at most, and all of them
+    /// together no more than these.
     pub most: u32,
     /// How long a caller waits for a connection before the store counts as unavailable; a short read as long again for its
     /// turn.
@@ -58,25 +59,32 @@ impl Default for PoolLimits {
 const LEAST_READERS: u32 = 4;
 
 impl PoolLimits {
-    /// How many short reads go on at a time beside those of [`Store`]'s connections near whoever reads.
-    pub(crate) fn readers(&self) -> u32 {
-        self.kept.max(LEAST_READERS).min(self.most).max(1)
+    /// How many short reads go on at a time beside those on connections near whoever reads.
+    pub(crate) fn readers(&self, backend: Backend) -> u32 {
+        let readers = match backend {
+            Backend::Postgres => self.kept / 2,
+            Backend::Sqlite => self.kept,
+        };
+        readers.max(LEAST_READERS).min(self.most).max(1)
     }
 
-    /// How many of the connections to a server are for short reads alone.
+    /// How many connections to a server are for short reads alone, and how many of these are kept open.
     ///
     /// A server is asked for a sign of life before a connection is free again. While several are on their way back a pool
     /// with room would open another one, which takes longer than waiting for any of them.
     #[cfg(feature = "postgres")]
-    pub(crate) fn for_reads(&self) -> u32 {
-        self.readers().min(self.most / 2)
+    pub(crate) fn for_reads(&self) -> ForReads {
+        let most = self.readers(Backend::Postgres).min(self.most / 2);
+        ForReads { kept: self.kept.min(most), most }
     }
+}
 
-    /// How many of these are kept open.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn kept_for_reads(&self) -> u32 {
-        self.kept.min(self.for_reads())
-    }
+/// Connections beside the pool.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ForReads {
+    pub(crate) kept: u32,
+    pub(crate) most: u32,
 }
 
 /// Opens the store at `url`, whose schema must be up to date.
@@ -211,8 +219,6 @@ fn postgres_options(url: &str, limits: &PoolLimits) -> Result<ConnectOptions, Co
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
     let mut options = options(&format!("postgres:{rest}"), limits);
     options
-        .min_connections(limits.kept - limits.kept_for_reads())
-        .max_connections(limits.most - limits.for_reads())
         .statement_timeout(limits.statement_timeout)
         .set_application_name("groovebase")
         // No statement here runs so long that compiling it first would pay, whatever the planner expects.
@@ -256,7 +262,7 @@ pub(crate) fn apart(
 pub(crate) fn reading(
     database: &DatabaseConnection,
     limits: &PoolLimits,
-    (kept, most): (u32, u32),
+    ForReads { kept, most }: ForReads,
 ) -> DatabaseConnection {
     let server = database.get_postgres_connection_pool().connect_options();
     let pool = sea_orm::sqlx::postgres::PgPoolOptions::new()

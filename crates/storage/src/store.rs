@@ -35,8 +35,6 @@ pub use probe::Probe;
 pub(crate) use unbroken::unbroken;
 pub(crate) use versioned_transaction::VersionedTransaction;
 
-#[cfg(feature = "postgres")]
-use crate::vector_index::{Remembered, SearchedIndex, VectorIndex};
 use crate::{
     api_keys::SeaApiKeys,
     artists::SeaArtists,
@@ -55,6 +53,11 @@ use crate::{
     slow_statements::SlowStatements,
     style_profiles::{Save, SeaStyleProfiles, rows},
     style_vectors::SeaStyleVectors,
+};
+#[cfg(feature = "postgres")]
+use crate::{
+    connect::ForReads,
+    vector_index::{Remembered, SearchedIndex, VectorIndex},
 };
 
 /// Which database a store lies in.
@@ -75,6 +78,8 @@ pub struct PoolUse {
     pub idle: u32,
     /// Connections that may be open.
     pub most: u32,
+    /// Connections open beside the pool for short reads of any thread.
+    pub reading: u32,
     /// Connections open beside the pool, each for reads of one thread.
     pub near: u32,
 }
@@ -83,6 +88,17 @@ pub struct PoolUse {
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
+}
+
+/// How long a thread may be kept from answering for what would only make it faster.
+#[cfg(feature = "postgres")]
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// Reads through so many connections at once.
+async fn read_through(connections: &DatabaseConnection, count: u32, patience: Duration) {
+    let nobody = [""];
+    let reads = (0..count).map(|_| rows(connections, &nobody));
+    let _ = tokio::time::timeout(patience, join_all(reads)).await;
 }
 
 /// Connections that a reader may use.
@@ -140,12 +156,11 @@ impl Store {
         };
         // To open a connection takes as long as many short reads, and whoever opens one waits for it. So those share what is
         // kept open, and leave the rest to what may take longer.
-        let readers = usize::try_from(limits.readers()).unwrap_or(1);
+        let readers = usize::try_from(limits.readers(backend)).unwrap_or(1);
         let slow_statements = observed::watch_for_slow(&mut database, backend, limits);
         #[cfg(feature = "postgres")]
-        let reading = (backend == Backend::Postgres && limits.for_reads() != 0).then(|| {
-            let share = (limits.kept_for_reads(), limits.for_reads());
-            observed::reading(&database, limits, share, slow_statements.as_ref())
+        let reading = (backend == Backend::Postgres && limits.for_reads().most != 0).then(|| {
+            observed::reading(&database, limits, limits.for_reads(), slow_statements.as_ref())
         });
         Self {
             shared: Arc::new(Shared {
@@ -246,6 +261,14 @@ impl Store {
             idle,
             most: self.shared.limits.most,
             #[cfg(feature = "postgres")]
+            reading: self
+                .shared
+                .reading
+                .as_ref()
+                .map_or(0, |reading| reading.get_postgres_connection_pool().size()),
+            #[cfg(not(feature = "postgres"))]
+            reading: 0,
+            #[cfg(feature = "postgres")]
             near: self.shared.near.count(),
             #[cfg(not(feature = "postgres"))]
             near: 0,
@@ -270,27 +293,27 @@ impl Store {
     /// This is a hint, and takes no longer than a request waits for a connection: whatever fails here fails again, and is
     /// told, when somebody needs it.
     pub async fn warm_up(&self) {
+        let patience = self.limits().acquire_timeout;
         #[cfg(feature = "postgres")]
         if let Some(reading) = &self.shared.reading {
-            return self.read_through(reading, self.limits().kept_for_reads()).await;
+            read_through(reading, self.limits().for_reads().kept, patience).await;
         }
-        self.read_through(self.database(), self.limits().kept).await;
+        read_through(self.database(), self.limits().kept, patience).await;
     }
 
-    /// The same for the connections of the runtime that calls, if it is one of those that have some of their own.
+    /// The same for the connections of the runtime that calls, if it is one of those that have some of their own. This takes
+    /// no longer than a moment, since nobody may be answered meanwhile.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unused_async, reason = "a server is waited for")
+    )]
     pub async fn warm_up_near(&self) {
         #[cfg(feature = "postgres")]
         if self.backend() == Backend::Postgres
             && let Some((database, count)) = self.shared.near.all(|most| self.open_near(most))
         {
-            self.read_through(&database, count).await;
+            read_through(&database, count, MOMENT).await;
         }
-    }
-
-    async fn read_through(&self, connections: &DatabaseConnection, count: u32) {
-        let nobody = [""];
-        let reads = (0..count).map(|_| rows(connections, &nobody));
-        let _ = tokio::time::timeout(self.limits().acquire_timeout, join_all(reads)).await;
     }
 
     /// Closes every connection, after what is under way.
@@ -468,7 +491,8 @@ impl Store {
     #[cfg(feature = "postgres")]
     fn open_near(&self, most: u32) -> DatabaseConnection {
         let slow_statements = self.shared.slow_statements.as_ref();
-        observed::reading(self.database(), self.limits(), (0, most), slow_statements)
+        let share = ForReads { kept: 0, most };
+        observed::reading(self.database(), self.limits(), share, slow_statements)
     }
 
     pub(crate) fn limits(&self) -> &PoolLimits {

@@ -89,7 +89,8 @@ async fn warming_up_reads_through_every_connection_that_is_kept() -> anyhow::Res
 
     store.warm_up().await;
 
-    let counted = "DO $$ BEGIN ASSERT 3 = (SELECT count(*) FROM pg_stat_activity \
+    ensure!(store.pool_use().reading == 3, "{:?}", store.pool_use());
+    let counted = "DO $$ BEGIN ASSERT 6 = (SELECT count(*) FROM pg_stat_activity \
          WHERE datname = current_database() AND state = 'idle' AND query LIKE '%style_embeddings%'); END $$";
     fixture.by_hand(counted).await?;
     store.close().await;

@@ -3,7 +3,7 @@
 //! A connection is driven by the runtime that opened it, and those of the pool are opened by whoever came first. In a service
 //! each thread has a runtime of its own, and reads through a connection of another one wait until that thread has woken up,
 //! for each answer of the server. So each runtime of one thread opens a few connections of its own, for reads; while they are
-//! all in use, the pool serves.
+//! all in use, others serve that any runtime may use.
 
 use std::{
     future::pending,

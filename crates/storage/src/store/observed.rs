@@ -146,7 +146,7 @@ pub(super) fn watch_for_slow(
 pub(super) fn reading(
     database: &DatabaseConnection,
     limits: &PoolLimits,
-    share: (u32, u32),
+    share: crate::connect::ForReads,
     slow_statements: Option<&Arc<SlowStatements>>,
 ) -> DatabaseConnection {
     let mut reading = crate::connect::reading(database, limits, share);
