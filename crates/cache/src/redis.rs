@@ -9,6 +9,7 @@ mod address;
 mod breaker;
 mod connection;
 mod envelope;
+mod gets;
 pub(crate) mod keyspace;
 pub(crate) mod newer;
 mod reads;
@@ -24,7 +25,7 @@ use std::{
 };
 
 use deadpool::managed::PoolError;
-use deadpool_redis::redis::{RedisError, RedisResult, cmd};
+use deadpool_redis::redis::{RedisError, RedisResult, Value, cmd, from_redis_value};
 use parking_lot::Mutex;
 use tokio::time::timeout;
 use tracing::{
@@ -36,6 +37,7 @@ use tracing::{
 use self::{
     breaker::{Breaker, Pass, Turn},
     connection::Pools,
+    gets::Answer,
     statistics::Counters,
 };
 
@@ -51,6 +53,8 @@ pub use self::{
 
 /// The first contact may take so long, since it connects.
 const FIRST_CONTACT: Duration = Duration::from_secs(1);
+/// So many keys are asked for at once; each such question has the whole budget.
+pub(crate) const KEYS_AT_ONCE: usize = 500;
 
 /// A Redis, and what is known of its health. Clones share both, and the connections.
 #[derive(Clone)]
@@ -173,6 +177,49 @@ impl Redis {
         }
     }
 
+    /// The value of a key, or nothing for a key that is not there. What is asked for at the same time travels together.
+    ///
+    /// `operation` names it in logs and health.
+    pub(crate) async fn get(
+        &self,
+        operation: &'static str,
+        key: String,
+    ) -> Result<Option<Vec<u8>>, RedisAway> {
+        let Some(gets) = self.0.pools.gets() else { return self.ask_for(operation, &key).await };
+        if let Some(_alone) = gets.alone() {
+            return self.ask_for(operation, &key).await;
+        }
+        let redis = self.clone();
+        gets.together(key, move |keys| async move { redis.ask_for_all(operation, &keys).await })
+            .await
+    }
+
+    async fn ask_for(&self, operation: &'static str, key: &str) -> Answer {
+        self.run(operation, async |connection| {
+            cmd("GET").arg(key).query_async(connection).await.and_then(bytes)
+        })
+        .await
+    }
+
+    /// The answers for these keys, in their order.
+    async fn ask_for_all(&self, operation: &'static str, keys: &[String]) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(KEYS_AT_ONCE) {
+            let values = self
+                .run(operation, async |connection| {
+                    cmd("MGET").arg(batch).query_async::<Vec<Value>>(connection).await
+                })
+                .await;
+            let answer =
+                |value| bytes(value).map_err(|error| RedisAway::Failed(RedisTrouble::of(&error)));
+            match values {
+                Ok(values) => answers.extend(values.into_iter().map(answer)),
+                Err(away) => answers.extend(batch.iter().map(|_| Err(away))),
+            }
+        }
+        answers
+    }
+
     async fn checked_out(&self) -> Result<Connection, Failure> {
         self.0.pools.lend().await.map_err(|error| match error {
             PoolError::Backend(error) => Failure::of_connecting(&error),
@@ -254,6 +301,14 @@ impl Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Redis").field("prefix", &self.0.prefix).finish_non_exhaustive()
+    }
+}
+
+/// The bytes of a value, which the conversion for all kinds of values would copy.
+fn bytes(value: Value) -> RedisResult<Option<Vec<u8>>> {
+    match value {
+        Value::BulkString(bytes) => Ok(Some(bytes)),
+        other => Ok(from_redis_value(other)?),
     }
 }
 

@@ -23,6 +23,10 @@ use groovebase_tests::fixture::{Fixture, Postgres};
 
 use crate::{artists::Artists, measured::say};
 
+/// As in the service.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let only: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with("--")).collect();

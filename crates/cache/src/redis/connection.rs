@@ -32,6 +32,7 @@ use tokio::{
 
 use super::{
     address::{Address, Login, Node, Topology},
+    gets::Gets,
     settings::{InvalidRedisSettings, RedisSettings},
     statistics::Counter,
 };
@@ -56,13 +57,34 @@ pub(super) struct Pools {
     certificates: Option<TlsCertificates>,
     most: usize,
     opened: Arc<Counter>,
-    open: Mutex<Open>,
+    /// Nothing once they are closed.
+    open: Mutex<Option<Vec<Arc<Lane>>>>,
 }
 
-/// Pools by runtime; nothing once they are closed.
-type Open = Option<Vec<(runtime::Id, Pool)>>;
+/// What the tasks of one runtime share.
+struct Lane {
+    runtime: runtime::Id,
+    pool: managed::Pool<Connector>,
+    /// The connection that was lent last, and when: it serves the next one without a visit to the pool, so that
+    /// questions asked at the same time travel together, many in one write, their answers in one read.
+    lent: Mutex<Option<(Connection, Instant)>>,
+    gets: Arc<Gets>,
+}
 
-type Pool = managed::Pool<Connector>;
+impl Lane {
+    /// A handle of the connection that was lent last, if that can be taken to be alive.
+    fn lent(&self) -> Option<Connection> {
+        let mut lent = self.lent.lock();
+        let (connection, used) = lent.as_mut()?;
+        let now = Instant::now();
+        if connection.is_given_up() || TRUSTED_FOR <= now.duration_since(*used) {
+            *lent = None;
+            return None;
+        }
+        *used = now;
+        Some(connection.clone())
+    }
+}
 
 impl Pools {
     /// Pools of connections to this address. Nobody is contacted.
@@ -87,16 +109,28 @@ impl Pools {
 
     /// A handle of a connection that others share; the pool has it back at once.
     pub(super) async fn lend(&self) -> Result<Connection, PoolError<RedisError>> {
-        let pool = self.of_this_runtime()?;
-        Ok(Connection::clone(&*pool.get().await?))
+        let lane = self.of_this_runtime()?;
+        if let Some(connection) = lane.lent() {
+            return Ok(connection);
+        }
+        let connection = Connection::clone(&*lane.pool.get().await?);
+        *lane.lent.lock() = Some((connection.clone(), Instant::now()));
+        Ok(connection)
     }
 
-    fn of_this_runtime(&self) -> Result<Pool, PoolError<RedisError>> {
+    /// The questions about keys of this runtime, where they can be put together.
+    pub(super) fn gets(&self) -> Option<Arc<Gets>> {
+        // The keys of a cluster are in different places.
+        let one_place = !matches!(self.address.topology, Topology::Cluster { .. });
+        one_place.then(|| self.of_this_runtime().ok().map(|lane| Arc::clone(&lane.gets))).flatten()
+    }
+
+    fn of_this_runtime(&self) -> Result<Arc<Lane>, PoolError<RedisError>> {
         let runtime = Handle::try_current().map_err(|_| PoolError::NoRuntimeSpecified)?.id();
-        let mut pools = self.open.lock();
-        let pools = pools.as_mut().ok_or(PoolError::Closed)?;
-        if let Some((_, pool)) = pools.iter().find(|(of, _)| *of == runtime) {
-            return Ok(pool.clone());
+        let mut lanes = self.open.lock();
+        let lanes = lanes.as_mut().ok_or(PoolError::Closed)?;
+        if let Some(lane) = lanes.iter().find(|lane| lane.runtime == runtime) {
+            return Ok(Arc::clone(lane));
         }
         let source = Source::new(&self.address, self.certificates.clone());
         let connector = Connector {
@@ -107,17 +141,17 @@ impl Pools {
         };
         let pool = managed::Pool::builder(connector)
             .max_size(self.most)
-            // The connection used last is lent first, so that questions asked at the same time travel together: many in
-            // one write, their answers in one read. Another one is used, or opened, only while this one is being lent.
+            // Another connection than the one used last is used, or opened, only while that one is being lent.
             .queue_mode(managed::QueueMode::Lifo)
             .build()
             .map_err(|BuildError::NoRuntimeSpecified| PoolError::NoRuntimeSpecified)?;
-        if MOST_RUNTIMES <= pools.len() {
+        if MOST_RUNTIMES <= lanes.len() {
             // The first ones have ended, or somebody makes them without end.
-            pools.remove(0);
+            lanes.remove(0);
         }
-        pools.push((runtime, pool.clone()));
-        Ok(pool)
+        let lane = Arc::new(Lane { runtime, pool, lent: Mutex::default(), gets: Arc::default() });
+        lanes.push(Arc::clone(&lane));
+        Ok(lane)
     }
 
     /// How many connections were opened.
@@ -131,8 +165,8 @@ impl Pools {
 
     /// Closes the connections that nobody uses; the others go when their operations end.
     pub(super) fn close(&self) {
-        for (_, pool) in self.open.lock().take().into_iter().flatten() {
-            pool.close();
+        for lane in self.open.lock().take().into_iter().flatten() {
+            lane.pool.close();
         }
     }
 }
@@ -158,6 +192,10 @@ impl Connection {
     /// Whether keys must lie in one slot to be used by one command.
     pub(crate) const fn is_cluster(&self) -> bool {
         matches!(self.link, Link::Cluster(_))
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
     }
 
     /// Has the pool replace this connection. Whoever uses it now may go on. Returns whether this is news.
@@ -403,7 +441,7 @@ impl managed::Manager for Connector {
         connection: &mut Connection,
         metrics: &Metrics,
     ) -> RecycleResult<RedisError> {
-        if connection.broken.load(Ordering::Relaxed) {
+        if connection.is_given_up() {
             return Err(RecycleError::message("an operation failed on it"));
         }
         if metrics.last_used() < TRUSTED_FOR {

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 0 | 4 | `GBSP` |
 //! | 4 | 1 | format, 1 |
-//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary` |
+//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary`, 3 is whichever their first byte names |
 //! | 6 | 8 | version of the artist; a script compares it byte by byte |
 //! | 14 | 8 | XXH3-64 of all other bytes |
 //! | 22 | 2 | length of the artist's key |
@@ -39,7 +39,9 @@ const MAGIC: [u8; 4] = *b"GBSP";
 const FORMAT: u8 = 1;
 /// What older builds wrote.
 const ZSTD: u8 = 1;
+/// What older builds wrote.
 const ZSTD_WITH_DICTIONARY: u8 = 2;
+const NAMED: u8 = 3;
 
 /// Where the checksum lies, and where what follows it begins.
 const CHECKSUM_AT: usize = 14;
@@ -101,10 +103,7 @@ impl Unreadable {
 /// What every envelope of this version begins with, up to the checksum.
 pub(super) fn header(version: Version) -> [u8; CHECKSUM_AT] {
     let mut header = [0; CHECKSUM_AT];
-    let parts = MAGIC
-        .into_iter()
-        .chain([FORMAT, ZSTD_WITH_DICTIONARY])
-        .chain(version.number().to_be_bytes());
+    let parts = MAGIC.into_iter().chain([FORMAT, NAMED]).chain(version.number().to_be_bytes());
     for (slot, byte) in header.iter_mut().zip(parts) {
         *slot = byte;
     }
@@ -156,7 +155,7 @@ pub(super) fn decode(
         return Err(Unreadable::UnknownFormat);
     }
     let [codec] = reader.array().ok_or(Unreadable::Truncated)?;
-    if !matches!(codec, ZSTD | ZSTD_WITH_DICTIONARY) {
+    if !matches!(codec, ZSTD | ZSTD_WITH_DICTIONARY | NAMED) {
         return Err(Unreadable::UnknownCodec);
     }
     let found = Version::new(reader.u64().ok_or(Unreadable::Truncated)?);
@@ -181,13 +180,14 @@ pub(super) fn decode(
     };
     let facts = Facts::read(&mut reader).ok_or(Unreadable::Malformed)?;
     let embedding = if with_embedding { Some(embedding(&mut reader)?) } else { None };
+    let unpack = if codec == NAMED { words::unpack } else { words::unpack_zstd };
     let unpacked_bytes = reader.u32().and_then(|bytes| usize::try_from(bytes).ok());
     let words = unpacked_bytes
-        .and_then(|bytes| words::unpack(reader.rest(), bytes))
+        .and_then(|bytes| unpack(reader.rest(), bytes))
         .ok_or(Unreadable::Malformed)?;
     let profile = Words::decode(&words)
         .ok_or(Unreadable::Malformed)?
-        .with(&facts, embedding, version)
+        .with(artist, &facts, embedding, version)
         .ok_or(Unreadable::InvalidValue)?;
     if profile.artist.key() == artist { Ok(profile) } else { Err(Unreadable::OtherKey) }
 }
@@ -219,8 +219,13 @@ mod tests {
 
     use super::*;
 
-    const GOLDEN: &[u8] = include_bytes!("../../tests/golden/style_profile.1.2.bin");
-    const GOLDEN_WITHOUT_EMBEDDING: &[u8] =
+    const GOLDEN: &[u8] = include_bytes!("../../tests/golden/style_profile.1.3.bin");
+    const GOLDEN_WITH_LONG_WORDS: &[u8] =
+        include_bytes!("../../tests/golden/style_profile_with_long_words.1.3.bin");
+    const GOLDEN_WITH_RARE_WORDS: &[u8] =
+        include_bytes!("../../tests/golden/style_profile_with_rare_words.1.3.bin");
+    const WITH_DICTIONARY: &[u8] = include_bytes!("../../tests/golden/style_profile.1.2.bin");
+    const WITH_DICTIONARY_WITHOUT_EMBEDDING: &[u8] =
         include_bytes!("../../tests/golden/style_profile_without_embedding.1.2.bin");
     const WITHOUT_DICTIONARY: &[u8] = include_bytes!("../../tests/golden/style_profile.1.1.bin");
     const WITHOUT_DICTIONARY_AND_EMBEDDING: &[u8] =
@@ -270,6 +275,29 @@ mod tests {
         StyleProfile { embedding: None, midi_templates: JsonArray::default(), ..profile() }
     }
 
+    fn with_text(text: String) -> StyleProfile {
+        StyleProfile { text_description: TextDescription::try_from(text).unwrap(), ..profile() }
+    }
+
+    /// Long enough to be packed, and of words that recur.
+    fn with_long_words() -> StyleProfile {
+        let sentence = "The drummer plays behind the beat, with ghost notes on the snare drum. ";
+        with_text(sentence.repeat(12))
+    }
+
+    /// Long, and of characters of which hardly three in a row recur.
+    fn with_rare_words() -> StyleProfile {
+        let digits = (1..=1_500_u32).map(|at| {
+            let mixed = at.wrapping_mul(0x9e37_79b9);
+            (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b) >> 28
+        });
+        with_text(digits.filter_map(|digit| char::from_digit(digit, 16)).collect())
+    }
+
+    fn packing(bytes: &[u8], profile: &StyleProfile) -> u8 {
+        bytes[words_at(bytes, profile)]
+    }
+
     fn opened(bytes: &[u8], profile: &StyleProfile) -> Result<StyleProfile, Unreadable> {
         decode(bytes, profile.artist.key(), profile.version)
     }
@@ -298,25 +326,34 @@ mod tests {
 
     #[test]
     fn reads_what_format_1_wrote() {
-        for golden in [GOLDEN, WITHOUT_DICTIONARY] {
+        for golden in [GOLDEN, WITH_DICTIONARY, WITHOUT_DICTIONARY] {
             assert_same(&opened(golden, &profile()).unwrap(), &profile());
         }
-        for golden in [GOLDEN_WITHOUT_EMBEDDING, WITHOUT_DICTIONARY_AND_EMBEDDING] {
+        for (golden, profile) in [
+            (GOLDEN_WITH_LONG_WORDS, with_long_words()),
+            (GOLDEN_WITH_RARE_WORDS, with_rare_words()),
+        ] {
+            assert_same(&opened(golden, &profile).unwrap(), &profile);
+        }
+        for golden in [WITH_DICTIONARY_WITHOUT_EMBEDDING, WITHOUT_DICTIONARY_AND_EMBEDDING] {
             assert_same(&opened(golden, &without_embedding()).unwrap(), &without_embedding());
         }
     }
 
     #[test]
     fn still_writes_format_1() {
-        for (golden, profile) in
-            [(GOLDEN, profile()), (GOLDEN_WITHOUT_EMBEDDING, without_embedding())]
-        {
+        for (golden, profile, packed) in [
+            (GOLDEN, profile(), words::AS_THEY_ARE),
+            (GOLDEN_WITH_LONG_WORDS, with_long_words(), words::LZ4),
+            (GOLDEN_WITH_RARE_WORDS, with_rare_words(), words::ZSTD),
+        ] {
             let written = encode(&profile).unwrap();
 
             // Another release of the compressor may pack words, and so seal the envelope, differently.
             let words = words_at(golden, &profile);
             assert_eq!(written[..CHECKSUM_AT], golden[..CHECKSUM_AT]);
             assert_eq!(written[HEADER_BYTES..words], golden[HEADER_BYTES..words]);
+            assert_eq!((packing(&written, &profile), packing(golden, &profile)), (packed, packed));
         }
     }
 

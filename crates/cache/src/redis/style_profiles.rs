@@ -11,7 +11,7 @@ use domain::{ArtistKey, StyleProfile, Version};
 use tokio::task::JoinSet;
 
 use super::{
-    Redis,
+    KEYS_AT_ONCE, Redis,
     envelope::{self, Unreadable},
     newer, reads,
     statistics::Counter,
@@ -22,8 +22,6 @@ use crate::style_profiles::shared::SharedProfiles;
 const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 /// Envelopes that were stored together do not all end together.
 const JITTER: f64 = 0.1;
-/// So many are asked for at once; each such question has the whole budget.
-const BATCH: usize = 500;
 /// So many are stored at once; connections are shared, so they travel together.
 const STORES_AT_ONCE: usize = 16;
 
@@ -185,14 +183,7 @@ impl RedisStyleProfiles {
 #[async_trait]
 impl SharedProfiles for RedisStyleProfiles {
     async fn find(&self, artist: &ArtistKey, version: Version) -> Option<StyleProfile> {
-        let key = self.key(artist);
-        let found = self
-            .redis
-            .run("find a profile", async |connection| {
-                cmd("GET").arg(&key).query_async::<Option<Vec<u8>>>(connection).await
-            })
-            .await;
-        let Ok(bytes) = found else {
+        let Ok(bytes) = self.redis.get("find a profile", self.key(artist)).await else {
             self.counters.unanswered.add(1);
             return None;
         };
@@ -201,7 +192,7 @@ impl SharedProfiles for RedisStyleProfiles {
 
     async fn find_many(&self, artists: &[(ArtistKey, Version)]) -> Vec<Option<StyleProfile>> {
         let mut profiles = Vec::with_capacity(artists.len());
-        for batch in artists.chunks(BATCH) {
+        for batch in artists.chunks(KEYS_AT_ONCE) {
             let keys: Vec<_> = batch.iter().map(|(artist, _)| self.key(artist)).collect();
             let found = self
                 .redis

@@ -216,12 +216,10 @@ async fn a_connection_that_breaks_under_many_is_one_failure() {
     tier.profiles.put(&profile).await;
     let before = tier.redis.statistics();
     passage.set(Traffic::AnswersWait);
-    let mut finds = tokio::task::JoinSet::new();
+    let mut asked = tokio::task::JoinSet::new();
     for _ in 0..READERS {
-        let (profiles, profile) = (tier.profiles.clone(), profile.clone());
-        finds.spawn(
-            async move { profiles.find(profile.artist.key(), profile.version).await.is_some() },
-        );
+        let redis = tier.redis.clone();
+        asked.spawn(async move { redis.ping().await.is_ok() });
     }
     eventually("all have asked", async || {
         tier.redis.statistics().operations == before.operations + READERS
@@ -231,10 +229,40 @@ async fn a_connection_that_breaks_under_many_is_one_failure() {
     passage.close().await;
     let _passage = Passage::on(port, &url()).await;
 
-    assert!(finds.join_all().await.into_iter().all(|found| !found));
+    assert!(asked.join_all().await.into_iter().all(|answered| !answered));
     let then = tier.redis.statistics();
     assert_eq!((then.failures.unreachable, then.openings, then.connections), (READERS, 0, 1));
     assert_eq!(tier.profiles.find(profile.artist.key(), profile.version).await, Some(profile),);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_under_many_finds_is_a_miss_for_each() {
+    let port = free_port().await;
+    let passage = Passage::on(port, &url()).await;
+    let tier = Tier::with(&settings(&moved(&url(), port))).await;
+    let profile = profile("J Dilla", 1);
+    tier.profiles.put(&profile).await;
+    let before = tier.redis.statistics();
+    passage.set(Traffic::AnswersWait);
+    let mut finds = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (profiles, profile) = (tier.profiles.clone(), profile.clone());
+        finds.spawn(
+            async move { profiles.find(profile.artist.key(), profile.version).await.is_some() },
+        );
+    }
+    // The first one alone, and the others together.
+    eventually("all have asked", async || {
+        tier.redis.statistics().operations == before.operations + 2
+    })
+    .await;
+
+    passage.close().await;
+    let _passage = Passage::on(port, &url()).await;
+
+    assert!(finds.join_all().await.into_iter().all(|found| !found));
+    assert_eq!(tier.profiles.statistics().unanswered, 20);
+    assert_eq!(tier.profiles.find(profile.artist.key(), profile.version).await, Some(profile));
 }
 
 #[tokio::test]

@@ -202,6 +202,41 @@ async fn a_key_of_another_type_is_a_miss_and_can_be_written_over() {
     assert_eq!(tier.redis.statistics().failures.wrong_type, 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_found_at_the_same_time_is_each_ones_own() {
+    let mut tier = Tier::open().await;
+    let profiles: Vec<_> =
+        (0..200).map(|number| profile(&format!("Artist {number}"), 7 + number)).collect();
+    for profile in profiles.iter().step_by(2) {
+        tier.profiles.put(profile).await;
+    }
+    let other_type = tier.key(profiles[1].artist.key());
+    let () = tier.raw.lpush(other_type, "no text").await.unwrap();
+    let asked = tier.redis.statistics().operations;
+
+    let finds: Vec<_> = profiles
+        .iter()
+        .cloned()
+        .map(|profile| {
+            let kept = tier.profiles.clone();
+            tokio::spawn(async move { kept.find(profile.artist.key(), profile.version).await })
+        })
+        .collect();
+    let mut found = Vec::new();
+    for find in finds {
+        found.push(find.await.unwrap());
+    }
+
+    for (number, (found, profile)) in found.iter().zip(&profiles).enumerate() {
+        let kept = (number % 2 == 0).then_some(profile);
+        assert_eq!(found.as_ref(), kept, "{number}");
+    }
+    let counted = tier.profiles.statistics();
+    assert_eq!((counted.hits, counted.hits + counted.misses + counted.unanswered), (100, 200));
+    let asked = tier.redis.statistics().operations - asked;
+    assert!(asked < 200, "{asked} questions");
+}
+
 #[tokio::test]
 async fn a_redis_that_forgot_everything_is_a_miss() {
     let mut tier = Tier::open().await;

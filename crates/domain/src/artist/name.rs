@@ -1,6 +1,7 @@
 //! What an artist is called, and when two names mean one artist.
 
 use std::{
+    borrow::Cow,
     fmt,
     hash::{Hash, Hasher},
     sync::Arc,
@@ -38,6 +39,22 @@ impl ArtistName {
     }
 }
 
+impl ArtistName {
+    /// The name of an artist whose key is known, which it then shares. A key that turns out to be another one's counts for
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no name.
+    pub fn of_artist(text: &str, key: &ArtistKey) -> Result<Self, InvalidArtistName> {
+        // What is already folded but for the case of its letters, as nearly every name is.
+        let plain = text.is_ascii()
+            && text.eq_ignore_ascii_case(key.as_str())
+            && text.len() <= Self::MAX_CHARS;
+        if plain { Ok(Self { shown: text.into(), key: key.clone() }) } else { Self::try_from(text) }
+    }
+}
+
 impl TryFrom<&str> for ArtistName {
     type Error = InvalidArtistName;
 
@@ -45,7 +62,13 @@ impl TryFrom<&str> for ArtistName {
         if let Some(position) = text.chars().position(char::is_control) {
             return Err(InvalidArtistName::ControlCharacter { position });
         }
-        let shown = ComposingNormalizerBorrowed::new_nfc().normalize(text.trim());
+        let trimmed = text.trim();
+        let shown = if trimmed.is_ascii() {
+            // It is composed, and each byte is a character.
+            Cow::Borrowed(trimmed)
+        } else {
+            ComposingNormalizerBorrowed::new_nfc().normalize(trimmed)
+        };
         match shown.chars().count() {
             0 => return Err(InvalidArtistName::Empty),
             chars if Self::MAX_CHARS < chars => return Err(InvalidArtistName::TooLong { chars }),

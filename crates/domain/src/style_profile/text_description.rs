@@ -24,9 +24,12 @@ impl TryFrom<String> for TextDescription {
         if text.trim().is_empty() {
             return Err(InvalidText::Empty);
         }
-        let chars = text.chars().count();
-        if Self::MAX_CHARS < chars {
-            return Err(InvalidText::TooLong { chars, max: Self::MAX_CHARS });
+        // There are at most as many characters as bytes.
+        if Self::MAX_CHARS < text.len() {
+            let chars = text.chars().count();
+            if Self::MAX_CHARS < chars {
+                return Err(InvalidText::TooLong { chars, max: Self::MAX_CHARS });
+            }
         }
         Text::try_from(text).map(Self)
     }
