@@ -212,9 +212,17 @@ impl Redis {
                 .await;
             let answer =
                 |value| bytes(value).map_err(|error| RedisAway::Failed(RedisTrouble::of(&error)));
+            let values = values.and_then(|values| {
+                let is_whole = values.len() == batch.len();
+                is_whole.then_some(values).ok_or(RedisAway::Failed(RedisTrouble::Unexpected))
+            });
             match values {
                 Ok(values) => answers.extend(values.into_iter().map(answer)),
-                Err(away) => answers.extend(batch.iter().map(|_| Err(away))),
+                Err(away) => {
+                    // A Redis that failed once is not asked for the rest.
+                    answers.resize(keys.len(), Err(away));
+                    break;
+                }
             }
         }
         answers

@@ -19,9 +19,13 @@ use std::{
 
 use actix_web::rt;
 
-/// A line of that length is good for nothing if it stays. Ten times the RFC's figure, because a turn takes its time where a
-/// database on the same machine wants the processor too, and a hundred callers of such a one are no overload.
-const TARGET: Duration = Duration::from_millis(50);
+/// A line of that length is good for nothing if it stays. Twice the RFC's figure, for what a turn does beside answering.
+const TARGET: Duration = Duration::from_millis(10);
+
+/// So many in one turn may be all there are: as many as share a database, on the same machine perhaps, where it wants the
+/// processor too. Each of them waits for the others and then asks again, which is no overload before it takes so long.
+const FEW: u32 = 100;
+const TARGET_OF_FEW: Duration = Duration::from_millis(50);
 
 /// Between turns further apart than this nobody waited.
 const GAP: Duration = Duration::from_millis(20);
@@ -40,8 +44,9 @@ const SHORT: Duration = Duration::from_millis(2);
 const RETURNED: Duration = Duration::from_micros(20);
 
 /// How often it is tried whether the line would still stand: for one interval in so long, each turn has [`TARGET`] for
-/// whoever it lets in, and if that is enough for everybody, the line is gone.
-const PERIOD: Duration = Duration::from_secs(15);
+/// whoever it lets in, and if that is enough for everybody, the line is gone. It is so long that those who are let in then
+/// are less than one in a hundred.
+const PERIOD: Duration = Duration::from_secs(30);
 
 /// The turns of one thread.
 #[derive(Debug, Default)]
@@ -84,11 +89,16 @@ impl Turns {
         let Some(until) = self.stands_until.get().filter(|until| now < *until) else { return true };
         let spent = self.began.get().map_or(Duration::ZERO, |began| now.duration_since(began));
         let is_trying = until.duration_since(now) <= INTERVAL;
-        let has_time = spent <= if is_trying { TARGET } else { self.budget.get() };
+        let has_time = spent <= if is_trying { self.target() } else { self.budget.get() };
         if is_trying && !has_time {
             self.stands_until.set(Some(now + PERIOD));
         }
         has_time
+    }
+
+    /// How long this turn may take.
+    fn target(&self) -> Duration {
+        if self.asked.get() <= FEW { TARGET_OF_FEW } else { TARGET }
     }
 
     fn end(&self, now: Instant) {
@@ -102,7 +112,7 @@ impl Turns {
             return;
         }
         // One who asks for much is no line.
-        if took <= TARGET || self.asked.get() < 2 {
+        if took <= self.target() || self.asked.get() < 2 {
             self.long_since.set(None);
             return;
         }
@@ -156,6 +166,20 @@ mod tests {
         turns.begin(clock.at(60));
 
         assert!(turns.has_time_at(clock.at(119)));
+    }
+
+    #[test]
+    fn many_are_a_line_sooner_than_few() {
+        for (asked, stands) in [(FEW, false), (FEW + 1, true)] {
+            let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+            for began in (0..120).step_by(20) {
+                turn_of(&turns, asked, clock.at(began), clock.at(began + 20));
+            }
+
+            turns.begin(clock.at(120));
+
+            assert_eq!(!turns.has_time_at(clock.at(122)), stands, "{asked}");
+        }
     }
 
     #[test]
@@ -233,12 +257,12 @@ mod tests {
         let (turns, clock) = (Turns::default(), Clock(Instant::now()));
         long_until(&turns, &clock, 120);
 
-        turns.begin(clock.at(15_070));
-        assert!(turns.has_time_at(clock.at(15_085)));
-        turns.end(clock.at(15_085));
+        turns.begin(clock.at(30_070));
+        assert!(turns.has_time_at(clock.at(30_085)));
+        turns.end(clock.at(30_085));
 
-        turns.begin(clock.at(15_121));
-        assert!(turns.has_time_at(clock.at(15_190)));
+        turns.begin(clock.at(30_121));
+        assert!(turns.has_time_at(clock.at(30_190)));
     }
 
     #[test]
@@ -246,12 +270,12 @@ mod tests {
         let (turns, clock) = (Turns::default(), Clock(Instant::now()));
         long_until(&turns, &clock, 120);
 
-        turns.begin(clock.at(15_060));
-        assert!(!turns.has_time_at(clock.at(15_111)));
-        turns.end(clock.at(15_112));
+        turns.begin(clock.at(30_060));
+        assert!(!turns.has_time_at(clock.at(30_111)));
+        turns.end(clock.at(30_112));
 
-        turns.begin(clock.at(15_121));
-        assert!(!turns.has_time_at(clock.at(15_123)));
+        turns.begin(clock.at(30_121));
+        assert!(!turns.has_time_at(clock.at(30_123)));
     }
 
     #[actix_web::test]

@@ -38,6 +38,9 @@ const LINE: Duration = Duration::from_secs(1);
 const BURST_IN_LINE: Duration = Duration::from_millis(100);
 const BURST: Duration = Duration::from_millis(500);
 
+/// For how long none is one after the bound fell: what comes again so soon is overload that was kept down meanwhile.
+const REST: Duration = Duration::from_secs(10);
+
 /// Nobody is sent away while fewer wait. Some are no overload however much slower each gets beside the others: those who
 /// record at the same moment wait for one commit, and get more done together than one after the other.
 const LEAST: usize = 32;
@@ -96,6 +99,8 @@ struct Learned {
     window: Instant,
     /// When the first of the slow windows just before it began.
     slow_since: Option<Instant>,
+    /// When the bound fell last.
+    fell: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -118,6 +123,7 @@ impl Waiting {
             peak: 0,
             window: Instant::now(),
             slow_since: None,
+            fell: None,
         };
         Self {
             now: AtomicUsize::new(0),
@@ -216,9 +222,11 @@ impl Waiting {
         // Whoever is slow with hardly anybody beside is slow for another reason: a body that takes its time, for example.
         let is_slow = SLOWER < slower && self.least < learned.peak;
         let burst = if self.is_behind_a_line(now) { BURST_IN_LINE } else { BURST };
-        let is_burst = learned.slow_since.is_none_or(|since| learned.window < since + burst);
+        let is_burst = learned.fell.is_none_or(|fell| REST <= now.saturating_duration_since(fell))
+            && learned.slow_since.is_none_or(|since| learned.window < since + burst);
         if !is_slow || !is_burst {
             let slower = is_slow.then_some(slower);
+            learned.fell = slower.map(|_| now).or(learned.fell);
             self.most.store(self.next(self.most(), slower, learned.peak), Ordering::Relaxed);
         }
         learned.slow_since = is_slow.then(|| learned.slow_since.unwrap_or(learned.window));
@@ -312,6 +320,27 @@ mod tests {
             window(&waiting, &mut at, 1, 5);
         }
         assert_eq!(waiting.most(), 1_000);
+    }
+
+    #[test]
+    fn what_is_slow_again_soon_after_the_bound_fell_is_no_burst() {
+        let (waiting, mut at) = (Waiting::with(2, 2, 1_000), Instant::now());
+        window(&waiting, &mut at, 1, 0);
+        for _ in 0..4 {
+            window(&waiting, &mut at, 4, 63);
+        }
+        let fallen = waiting.most();
+        window(&waiting, &mut at, 1, 5);
+        assert!(fallen < waiting.most());
+
+        window(&waiting, &mut at, 4, 63);
+        assert!(waiting.most() < fallen, "{}", waiting.most());
+
+        at += REST;
+        window(&waiting, &mut at, 1, 5);
+        let risen = waiting.most();
+        window(&waiting, &mut at, 4, 63);
+        assert_eq!(waiting.most(), risen, "a burst");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A question costs the client, the system and Redis about as much whether it is about one key or ten. So what is asked
 //! for while another question is under way waits until everybody who is ready to run has run, and then all that was
-//! asked for goes as one `MGET`, as a data loader does it (Facebook's DataLoader, 2015). Nobody waits for time to pass,
+//! asked for goes as one `MGET`, as Facebook's `DataLoader` does it. Nobody waits for time to pass,
 //! and who is alone waits for nobody.
 
 use std::{
