@@ -25,7 +25,7 @@ use std::{
 };
 
 use deadpool::managed::PoolError;
-use deadpool_redis::redis::{RedisError, RedisResult, Value, cmd, from_redis_value};
+use deadpool_redis::redis::{ErrorKind, RedisError, RedisResult, Value, cmd, from_redis_value};
 use parking_lot::Mutex;
 use tokio::time::timeout;
 use tracing::{
@@ -179,19 +179,17 @@ impl Redis {
 
     /// The value of a key, or nothing for a key that is not there. What is asked for at the same time travels together.
     ///
-    /// `operation` names it in logs and health.
-    pub(crate) async fn get(
-        &self,
-        operation: &'static str,
-        key: String,
-    ) -> Result<Option<Vec<u8>>, RedisAway> {
-        let Some(gets) = self.0.pools.gets() else { return self.ask_for(operation, &key).await };
+    /// `one` and `many` name the question about one key and that about several in logs and health.
+    pub(crate) async fn get(&self, one: &'static str, many: &'static str, key: String) -> Answer {
+        let Some(gets) = self.0.pools.gets() else { return self.ask_for(one, &key).await };
+        if gets.is_full(KEYS_AT_ONCE) {
+            return self.ask_for(one, &key).await;
+        }
         if let Some(_alone) = gets.alone() {
-            return self.ask_for(operation, &key).await;
+            return self.ask_for(one, &key).await;
         }
         let redis = self.clone();
-        gets.together(key, move |keys| async move { redis.ask_for_all(operation, &keys).await })
-            .await
+        gets.together(key, move |keys| async move { redis.ask_for_all(many, &keys).await }).await
     }
 
     async fn ask_for(&self, operation: &'static str, key: &str) -> Answer {
@@ -203,29 +201,20 @@ impl Redis {
 
     /// The answers for these keys, in their order.
     async fn ask_for_all(&self, operation: &'static str, keys: &[String]) -> Vec<Answer> {
-        let mut answers = Vec::with_capacity(keys.len());
-        for batch in keys.chunks(KEYS_AT_ONCE) {
-            let values = self
-                .run(operation, async |connection| {
-                    cmd("MGET").arg(batch).query_async::<Vec<Value>>(connection).await
-                })
-                .await;
-            let answer =
-                |value| bytes(value).map_err(|error| RedisAway::Failed(RedisTrouble::of(&error)));
-            let values = values.and_then(|values| {
-                let is_whole = values.len() == batch.len();
-                is_whole.then_some(values).ok_or(RedisAway::Failed(RedisTrouble::Unexpected))
-            });
-            match values {
-                Ok(values) => answers.extend(values.into_iter().map(answer)),
-                Err(away) => {
-                    // A Redis that failed once is not asked for the rest.
-                    answers.resize(keys.len(), Err(away));
-                    break;
+        let values = self
+            .run(operation, async |connection| {
+                let values: Vec<_> = cmd("MGET").arg(keys).query_async(connection).await?;
+                if values.len() != keys.len() {
+                    let what = "another number of values than of keys";
+                    return Err((ErrorKind::UnexpectedReturnType, what).into());
                 }
-            }
+                values.into_iter().map(bytes).collect::<RedisResult<Vec<_>>>()
+            })
+            .await;
+        match values {
+            Ok(values) => values.into_iter().map(Ok).collect(),
+            Err(away) => keys.iter().map(|_| Err(away)).collect(),
         }
-        answers
     }
 
     async fn checked_out(&self) -> Result<Connection, Failure> {

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 0 | 4 | `GBSP` |
 //! | 4 | 1 | format, 1 |
-//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary`, 3 is whichever their first byte names |
+//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary`, 3 is what their first byte names: 0 for none, 1 for an LZ4 block after that dictionary, 2 for zstd with it |
 //! | 6 | 8 | version of the artist; a script compares it byte by byte |
 //! | 14 | 8 | XXH3-64 of all other bytes |
 //! | 22 | 2 | length of the artist's key |
@@ -16,7 +16,7 @@
 //! | … | 128 | [facts] |
 //! | … | 1,536 or 0 | the embedding, little-endian |
 //! | … | 4 | length of the words when unpacked |
-//! | … | … | [words], compressed |
+//! | … | … | [words], compressed or as they are |
 //!
 //! What compresses, text, is apart from what does not, numbers.
 //! A change to any of this is a new format or codec, with a golden file of its own in `tests/golden`: first the format,
@@ -354,6 +354,7 @@ mod tests {
             assert_eq!(written[..CHECKSUM_AT], golden[..CHECKSUM_AT]);
             assert_eq!(written[HEADER_BYTES..words], golden[HEADER_BYTES..words]);
             assert_eq!((packing(&written, &profile), packing(golden, &profile)), (packed, packed));
+            assert_same(&opened(&written, &profile).unwrap(), &profile);
         }
     }
 
@@ -418,18 +419,25 @@ mod tests {
         let profile = profile();
         let bytes = encode(&profile).unwrap();
         let words = words_at(&bytes, &profile);
-        let bomb = zstd::bulk::compress(&vec![b' '; 64 << 20], 1).unwrap();
-        let with_length = |length: u32| {
-            let length = length.to_be_bytes();
-            sealed([&bytes[..words - 4], &length, &bomb].concat())
-        };
+        let spaces = vec![b' '; 64 << 20];
+        let by_zstd = zstd::bulk::compress(&spaces, 1).unwrap();
+        let by_lz4 = lz4_flex::block::compress(&spaces);
+        let bombs = [
+            (NAMED, [&[words::ZSTD][..], &by_zstd].concat()),
+            (NAMED, [&[words::LZ4][..], &by_lz4].concat()),
+            (ZSTD_WITH_DICTIONARY, by_zstd),
+        ];
 
-        for length in [0, 1_000, 8 << 20, 64 << 20, u32::MAX] {
-            assert_eq!(
-                opened(&with_length(length), &profile),
-                Err(Unreadable::Malformed),
-                "{length}"
-            );
+        for (codec, bomb) in &bombs {
+            for length in [0, 1_000, 8 << 20, 64 << 20, u32::MAX] {
+                let mut bytes = [&bytes[..words - 4], &length.to_be_bytes(), bomb].concat();
+                bytes[5] = *codec;
+                assert_eq!(
+                    opened(&sealed(bytes), &profile),
+                    Err(Unreadable::Malformed),
+                    "{codec} {length}"
+                );
+            }
         }
     }
 
@@ -451,16 +459,16 @@ mod tests {
 
     #[test]
     fn every_byte_and_every_length_counts() {
-        let profile = profile();
-        let bytes = encode(&profile).unwrap();
-
-        for at in 0..bytes.len() {
-            for bit in 0..8 {
-                let mut bytes = bytes.clone();
-                bytes[at] ^= 1 << bit;
-                assert!(opened(&bytes, &profile).is_err(), "byte {at}, bit {bit}");
+        for profile in [profile(), with_long_words(), with_rare_words()] {
+            let bytes = encode(&profile).unwrap();
+            for at in 0..bytes.len() {
+                for bit in 0..8 {
+                    let mut bytes = bytes.clone();
+                    bytes[at] ^= 1 << bit;
+                    assert!(opened(&bytes, &profile).is_err(), "byte {at}, bit {bit}");
+                }
+                assert!(opened(&bytes[..at], &profile).is_err(), "cut at {at}");
             }
-            assert!(opened(&bytes[..at], &profile).is_err(), "cut at {at}");
         }
     }
 
@@ -548,6 +556,32 @@ mod tests {
                 (bytes, embedding, Value::from(profile.midi_templates.clone()).to_string())
             };
             prop_assert_eq!(bits(&found), bits(&profile));
+        }
+
+        #[test]
+        fn words_are_unpacked_as_they_were(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "The drummer ", "plays behind ", "the beat, ", "ゴーストノート", "x", " 82 BPM. ",
+            ]), 0..400),
+        ) {
+            let words = parts.concat().into_bytes();
+
+            let packed = words::pack(&words).unwrap();
+
+            let unpacked = words::unpack(&packed, words.len());
+            prop_assert_eq!(unpacked.as_deref(), Some(&words[..]));
+            prop_assert_eq!(words::unpack(&packed, words.len() + 1), None);
+        }
+
+        #[test]
+        fn what_was_never_packed_has_the_length_it_should_or_is_nothing(
+            packing in 0..4_u8,
+            rest in prop::collection::vec(any::<u8>(), 0..2_000),
+            bytes in 0..10_000_usize,
+        ) {
+            let words = words::unpack(&[&[packing], &rest[..]].concat(), bytes).map(|it| it.len());
+
+            prop_assert!(words.is_none_or(|found| found == bytes));
         }
 
         #[test]

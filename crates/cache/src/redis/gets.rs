@@ -2,8 +2,8 @@
 //!
 //! A question costs the client, the system and Redis about as much whether it is about one key or ten. So what is asked
 //! for while another question is under way waits until everybody who is ready to run has run, and then all that was
-//! asked for goes as one `MGET`, as Facebook's `DataLoader` does it. Nobody waits for time to pass,
-//! and who is alone waits for nobody.
+//! asked for goes as one `MGET`, as Facebook's `DataLoader` does it. Nobody waits for time to pass, and who is alone
+//! waits for nobody.
 
 use std::{
     pin::Pin,
@@ -54,6 +54,11 @@ impl Gets {
             .then(|| UnderWay(&self.under_way))
     }
 
+    /// Whether so many keys will be asked for together already that one more is better asked for by itself.
+    pub(super) fn is_full(&self, most: usize) -> bool {
+        self.open.lock().as_ref().is_some_and(|open| most <= open.len())
+    }
+
     /// Asks for a key together with all who want one now. `ask` is called by one of them, with the keys of all, and
     /// gives as many answers, in their order.
     pub(super) async fn together<Asking>(
@@ -72,24 +77,32 @@ impl Gets {
             first
         };
         if first {
-            let gets = Arc::clone(self);
+            let opened = Opened { gets: Arc::clone(self), is_open: true };
             Bound(Some(Box::pin(async move {
                 yield_now().await;
-                gets.ask(ask).await;
+                opened.ask(ask).await;
             })))
             .await;
         }
         // Nobody answers when the runtime ends.
         receiver.await.unwrap_or(Err(RedisAway::NotAsked))
     }
+}
 
-    async fn ask<Asking>(&self, ask: impl FnOnce(Vec<String>) -> Asking)
+/// What will be asked together, held by whoever will ask. Dropped before that, it lets those who wait know.
+struct Opened {
+    gets: Arc<Gets>,
+    is_open: bool,
+}
+
+impl Opened {
+    async fn ask<Asking>(mut self, ask: impl FnOnce(Vec<String>) -> Asking)
     where
         Asking: Future<Output = Vec<Answer>>,
     {
-        let wanted = self.open.lock().take().unwrap_or_default();
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        let under_way = UnderWay(&self.under_way);
+        let wanted = self.close();
+        self.gets.under_way.fetch_add(1, Ordering::Relaxed);
+        let under_way = UnderWay(&self.gets.under_way);
         let (keys, waiting): (Vec<_>, Vec<_>) =
             wanted.into_iter().map(|Wanted { key, answer }| (key, answer)).unzip();
         let answers = ask(keys).await;
@@ -97,6 +110,19 @@ impl Gets {
         for (waiting, answer) in waiting.into_iter().zip(answers) {
             // Who no longer waits is not told.
             drop(waiting.send(answer));
+        }
+    }
+
+    fn close(&mut self) -> Vec<Wanted> {
+        self.is_open = false;
+        self.gets.open.lock().take().unwrap_or_default()
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if self.is_open {
+            drop(self.close());
         }
     }
 }
@@ -108,10 +134,11 @@ impl Future for Bound {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(work) = &mut self.0 else { return Poll::Ready(()) };
+        // Not to be polled again when this panics.
+        let Some(mut work) = self.0.take() else { return Poll::Ready(()) };
         let progress = work.as_mut().poll(context);
-        if progress.is_ready() {
-            self.0 = None;
+        if progress.is_pending() {
+            self.0 = Some(work);
         }
         progress
     }
@@ -129,7 +156,7 @@ impl Drop for Bound {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{future::poll_fn, time::Duration};
 
     use tokio::{task::JoinHandle, time::timeout};
 
@@ -212,6 +239,63 @@ mod tests {
         assert_eq!(second.unwrap(), Ok(Some(b"b".to_vec())));
         assert_eq!(fourth.unwrap(), Ok(Some(b"d".to_vec())));
         assert_eq!(*server.questions.lock(), [["a", "b"], ["c", "d"]]);
+    }
+
+    #[test]
+    fn who_gives_up_outside_of_the_runtime_lets_the_others_know() {
+        let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let answering = Arc::clone(&server);
+        let mut first = Box::pin(gets.together("a".to_owned(), |keys| answering.answer(keys)));
+        let mut second = None;
+        runtime.block_on(async {
+            let once = poll_fn(|context| Poll::Ready(first.as_mut().poll(context)));
+            assert!(once.await.is_pending());
+            second = Some(asked(&gets, &server, "b"));
+            // It has joined, and the first one has not asked.
+            while gets.open.lock().as_ref().is_none_or(|open| open.len() < 2) {
+                yield_now().await;
+            }
+        });
+
+        drop(first);
+
+        assert_eq!(runtime.block_on(second.unwrap()).unwrap(), Err(RedisAway::NotAsked));
+        assert!(gets.open.lock().is_none() && server.questions.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_panics_leaves_the_others_without_an_answer_and_the_next_ones_with_one() {
+        let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
+        let panicking = Arc::clone(&gets);
+        let first = tokio::spawn(async move {
+            panicking.together("a".to_owned(), |_| async { panic!("the test says so") }).await
+        });
+        let second = asked(&gets, &server, "b");
+
+        assert!(first.await.unwrap_err().is_panic());
+        assert_eq!(second.await.unwrap(), Err(RedisAway::NotAsked));
+
+        let third = asked(&gets, &server, "c");
+        settled().await;
+        server.answers.notify_one();
+        assert_eq!(third.await.unwrap(), Ok(Some(b"c".to_vec())));
+        assert!(gets.alone().is_some());
+    }
+
+    #[tokio::test]
+    async fn so_many_are_full() {
+        let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
+        let first = asked(&gets, &server, "a");
+        let second = asked(&gets, &server, "b");
+        yield_now().await;
+
+        assert!(gets.is_full(2) && !gets.is_full(3));
+
+        settled().await;
+        assert!(!gets.is_full(1));
+        server.answers.notify_one();
+        drop((first.await, second.await));
     }
 
     #[tokio::test]

@@ -183,7 +183,8 @@ impl RedisStyleProfiles {
 #[async_trait]
 impl SharedProfiles for RedisStyleProfiles {
     async fn find(&self, artist: &ArtistKey, version: Version) -> Option<StyleProfile> {
-        let Ok(bytes) = self.redis.get("find a profile", self.key(artist)).await else {
+        let found = self.redis.get("find a profile", "find profiles", self.key(artist)).await;
+        let Ok(bytes) = found else {
             self.counters.unanswered.add(1);
             return None;
         };

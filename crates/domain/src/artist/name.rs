@@ -37,9 +37,7 @@ impl ArtistName {
     pub const fn key(&self) -> &ArtistKey {
         &self.key
     }
-}
 
-impl ArtistName {
     /// The name of an artist whose key is known, which it then shares. A key that turns out to be another one's counts for
     /// nothing.
     ///
@@ -312,7 +310,30 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn a_known_key_changes_no_name() {
+        let key = ArtistName::try_from("J Dilla").unwrap().key;
+        for text in ["J Dilla", "j  dilla", " J DILLA ", "j dilla", "Madlib", "J Dïlla", "\u{212a}"]
+        {
+            let (shared, own) =
+                (ArtistName::of_artist(text, &key).unwrap(), ArtistName::try_from(text).unwrap());
+            assert_eq!((shared.as_str(), shared.key()), (own.as_str(), own.key()), "{text:?}");
+        }
+        for text in ["", " ", "J\tDilla"] {
+            assert_eq!(ArtistName::of_artist(text, &key).err(), ArtistName::try_from(text).err());
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_key_of_its_own_changes_no_name(text in "[ -~]{0,300}") {
+            let own = ArtistName::try_from(text.as_str());
+            if let Ok(own) = own {
+                let shared = ArtistName::of_artist(&text, own.key()).unwrap();
+                prop_assert_eq!((shared.as_str(), shared.key()), (own.as_str(), own.key()));
+            }
+        }
+
         #[test]
         fn plain_letters_fold_as_all_others(text in "[ -~]{1,40}") {
             let compatible = ComposingNormalizerBorrowed::new_nfkc();

@@ -20,12 +20,11 @@ use super::{MAX_WORDS_BYTES, facts::Facts, reader::Reader};
 /// Higher levels gain next to nothing on a kilobyte of text and cost a multiple.
 const LEVEL: i32 = 9;
 
-/// How words may be packed. To unpack the few hundred bytes of a usual profile takes zstd longer than all else that is
-/// done to a profile which is found, and LZ4 a third of that.
+/// How words may be packed: not at all,
 pub(super) const AS_THEY_ARE: u8 = 0;
-/// As a block, with the dictionary as what comes before.
+/// as an LZ4 block with the dictionary before it, which takes a third of the time to unpack that zstd takes,
 pub(super) const LZ4: u8 = 1;
-/// With the dictionary.
+/// or by zstd with the dictionary, whose few microseconds are longer than all else that is done to a profile found.
 pub(super) const ZSTD: u8 = 2;
 
 /// Beginnings for texts about musicians, and the tables to unpack such texts with, made by
@@ -134,7 +133,7 @@ pub(super) fn pack(words: &[u8]) -> Option<Vec<u8>> {
     Some(named(ZSTD, &packed?))
 }
 
-/// Whether an envelope with words that take so many bytes when packed takes less than 45 % of the profile as JSON: the
+/// Whether an envelope with an embedding and with words that take so many bytes when packed takes less than 45 % of the profile as JSON: the
 /// rest of it takes some 1,720 bytes, that of the JSON, most of which is the embedding, some 4,550.
 const fn are_small(packed_bytes: usize, bytes: usize) -> bool {
     packed_bytes <= 240 + bytes / 20 * 9
