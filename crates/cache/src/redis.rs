@@ -182,14 +182,18 @@ impl Redis {
     /// `one` and `many` name the question about one key and that about several in logs and health.
     pub(crate) async fn get(&self, one: &'static str, many: &'static str, key: String) -> Answer {
         let Some(gets) = self.0.pools.gets() else { return self.ask_for(one, &key).await };
-        if gets.is_full(KEYS_AT_ONCE) {
-            return self.ask_for(one, &key).await;
-        }
-        if let Some(_alone) = gets.alone() {
+        let alone = gets.alone();
+        if alone.is_some() || gets.is_full(KEYS_AT_ONCE) {
             return self.ask_for(one, &key).await;
         }
         let redis = self.clone();
-        gets.together(key, move |keys| async move { redis.ask_for_all(many, &keys).await }).await
+        let ask = move |keys: Vec<String>| async move {
+            match redis.get_many(many, &keys).await {
+                Ok(values) => values.into_iter().map(Ok).collect(),
+                Err(away) => keys.iter().map(|_| Err(away)).collect(),
+            }
+        };
+        gets.together(key, ask).await
     }
 
     async fn ask_for(&self, operation: &'static str, key: &str) -> Answer {
@@ -199,22 +203,21 @@ impl Redis {
         .await
     }
 
-    /// The answers for these keys, in their order.
-    async fn ask_for_all(&self, operation: &'static str, keys: &[String]) -> Vec<Answer> {
-        let values = self
-            .run(operation, async |connection| {
-                let values: Vec<_> = cmd("MGET").arg(keys).query_async(connection).await?;
-                if values.len() != keys.len() {
-                    let what = "another number of values than of keys";
-                    return Err((ErrorKind::UnexpectedReturnType, what).into());
-                }
-                values.into_iter().map(bytes).collect::<RedisResult<Vec<_>>>()
-            })
-            .await;
-        match values {
-            Ok(values) => values.into_iter().map(Ok).collect(),
-            Err(away) => keys.iter().map(|_| Err(away)).collect(),
-        }
+    /// The values of these keys, in their order, in one question: at most [`KEYS_AT_ONCE`].
+    pub(crate) async fn get_many(
+        &self,
+        operation: &'static str,
+        keys: &[String],
+    ) -> Result<Vec<Option<Vec<u8>>>, RedisAway> {
+        self.run(operation, async |connection| {
+            let values: Vec<_> = cmd("MGET").arg(keys).query_async(connection).await?;
+            if values.len() != keys.len() {
+                let what = "another number of values than of keys";
+                return Err((ErrorKind::UnexpectedReturnType, what).into());
+            }
+            values.into_iter().map(bytes).collect()
+        })
+        .await
     }
 
     async fn checked_out(&self) -> Result<Connection, Failure> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use deadpool_redis::redis::{Script, cmd};
+use deadpool_redis::redis::Script;
 use domain::{ArtistKey, StyleProfile, Version};
 use tokio::task::JoinSet;
 
@@ -195,13 +195,7 @@ impl SharedProfiles for RedisStyleProfiles {
         let mut profiles = Vec::with_capacity(artists.len());
         for batch in artists.chunks(KEYS_AT_ONCE) {
             let keys: Vec<_> = batch.iter().map(|(artist, _)| self.key(artist)).collect();
-            let found = self
-                .redis
-                .run("find profiles", async |connection| {
-                    cmd("MGET").arg(&keys).query_async::<Vec<Option<Vec<u8>>>>(connection).await
-                })
-                .await;
-            let Some(found) = found.ok().filter(|found| found.len() == batch.len()) else {
+            let Ok(found) = self.redis.get_many("find profiles", &keys).await else {
                 // A Redis that failed once is not asked for the rest.
                 self.counters.unanswered.add(artists.len() - profiles.len());
                 break;
