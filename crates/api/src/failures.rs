@@ -106,20 +106,22 @@ impl NotAdmitted {
 }
 
 /// 414, 429 and 503: what every operation may answer to too much, and 408 of a body. Added to every operation; those that
-/// ask how the service is are never too many.
+/// ask how the service is are never too many, but keys that are not good are.
 pub(crate) struct Limited;
 
 impl Limited {
-    pub(crate) fn responses(has_body: bool, is_watching: bool) -> Responses {
+    pub(crate) fn responses(has_body: bool, is_watching: bool, is_guarded: bool) -> Responses {
         let mut problems = vec![
             Problem::new(Code::UrlTooLong, "path and query have at most 16384 bytes"),
             Problem::new(Code::DeadlineExceeded, "the request took too long; try again"),
         ];
-        if !is_watching {
+        if !is_watching || is_guarded {
             problems.push(
                 Problem::new(Code::TooManyRequests, "too many requests; try again in 1 s")
                     .retry_after(1),
             );
+        }
+        if !is_watching {
             problems.push(Problem::new(
                 Code::Overloaded,
                 "too many requests are in progress; try again",

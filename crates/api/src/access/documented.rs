@@ -35,12 +35,15 @@ pub(crate) fn complete(document: &mut OpenApi) {
 
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
-            match need_of(&method, path) {
-                Some(Need::Scope(scope)) => guard(operation, scope),
-                Some(Need::Public) | None => {}
-            }
+            let is_guarded = match need_of(&method, path) {
+                Some(Need::Scope(scope)) => {
+                    guard(operation, scope);
+                    true
+                }
+                Some(Need::Public) | None => false,
+            };
             let has_body = operation.request_body.is_some();
-            add(operation, Limited::responses(has_body, is_watching(path)));
+            add(operation, Limited::responses(has_body, is_watching(path), is_guarded));
         }
     }
 }

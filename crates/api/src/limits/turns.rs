@@ -43,10 +43,11 @@ const BUDGET: Duration = Duration::from_millis(1);
 const SHORT: Duration = Duration::from_millis(2);
 const RETURNED: Duration = Duration::from_micros(20);
 
-/// How often it is tried whether the line would still stand: for one interval in so long, each turn has [`TARGET`] for
-/// whoever it lets in, and if that is enough for everybody, the line is gone. It is so long that those who are let in then
-/// are less than one in a hundred.
-const PERIOD: Duration = Duration::from_secs(30);
+/// After how long it is tried whether the line would still stand: for one interval each turn has [`TARGET`] for whoever it
+/// lets in, and if that is enough for everybody, the line is gone. A machine that paused leaves a line that is gone as soon as
+/// it is tried, so this is soon; under overload that lasts, those who are let in by a try wait long, so the time doubles.
+const FIRST_PERIOD: Duration = Duration::from_secs(2);
+const LONGEST_PERIOD: Duration = Duration::from_secs(32);
 
 /// The turns of one thread.
 #[derive(Debug, Default)]
@@ -60,6 +61,8 @@ pub(crate) struct Turns {
     long_since: Cell<Option<Instant>>,
     /// Until when the line in front of the thread counts as standing.
     stands_until: Cell<Option<Instant>>,
+    /// How long the time is before it is tried.
+    period: Cell<Duration>,
     /// What is left of the budget while it does.
     budget: Cell<Duration>,
 }
@@ -91,9 +94,14 @@ impl Turns {
         let is_trying = until.duration_since(now) <= INTERVAL;
         let has_time = spent <= if is_trying { self.target() } else { self.budget.get() };
         if is_trying && !has_time {
-            self.stands_until.set(Some(now + PERIOD));
+            self.stand(now, (self.period.get() * 2).min(LONGEST_PERIOD));
         }
         has_time
+    }
+
+    fn stand(&self, now: Instant, period: Duration) {
+        self.period.set(period);
+        self.stands_until.set(Some(now + period));
     }
 
     /// How long this turn may take.
@@ -120,7 +128,7 @@ impl Turns {
         self.long_since.set(Some(since));
         if INTERVAL <= now.duration_since(since) {
             self.long_since.set(None);
-            self.stands_until.set(Some(now + PERIOD));
+            self.stand(now, FIRST_PERIOD);
             self.budget.set(BUDGET);
         }
     }
@@ -257,25 +265,32 @@ mod tests {
         let (turns, clock) = (Turns::default(), Clock(Instant::now()));
         long_until(&turns, &clock, 120);
 
-        turns.begin(clock.at(30_070));
-        assert!(turns.has_time_at(clock.at(30_085)));
-        turns.end(clock.at(30_085));
+        turns.begin(clock.at(2_070));
+        assert!(turns.has_time_at(clock.at(2_085)));
+        turns.end(clock.at(2_085));
 
-        turns.begin(clock.at(30_121));
-        assert!(turns.has_time_at(clock.at(30_190)));
+        turns.begin(clock.at(2_121));
+        assert!(turns.has_time_at(clock.at(2_190)));
     }
 
     #[test]
-    fn a_line_stands_on_when_it_is_not() {
+    fn a_line_that_stands_on_is_tried_ever_more_rarely() {
         let (turns, clock) = (Turns::default(), Clock(Instant::now()));
         long_until(&turns, &clock, 120);
+        let mut ends = 2_120;
 
-        turns.begin(clock.at(30_060));
-        assert!(!turns.has_time_at(clock.at(30_111)));
-        turns.end(clock.at(30_112));
+        for period in [4_000, 8_000, 16_000, 32_000, 32_000] {
+            // Too short for the budget is not too long for a try.
+            turns.begin(clock.at(ends - 80));
+            assert!(turns.has_time_at(clock.at(ends - 40)), "{ends}");
+            assert!(!turns.has_time_at(clock.at(ends - 20)), "{ends}");
+            turns.end(clock.at(ends - 15));
 
-        turns.begin(clock.at(30_121));
-        assert!(!turns.has_time_at(clock.at(30_123)));
+            turns.begin(clock.at(ends + 1));
+            assert!(!turns.has_time_at(clock.at(ends + 4)), "{ends}");
+            turns.end(clock.at(ends + 4));
+            ends += period - 20;
+        }
     }
 
     #[actix_web::test]

@@ -28,8 +28,11 @@ use super::{
 };
 use crate::{feed::Feed, freshness::Bounds};
 
-/// How long a check waits for a round when the keys were not confirmed lately.
+/// How long a check waits for a round when the keys were not confirmed lately,
 const PATIENCE: Duration = Duration::from_secs(1);
+/// and when the keys cannot open anything without one: a service that has just started has yet to load them, and its first
+/// callers are better late than refused.
+const LONGER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a key is compared with that is not there.
 const NOBODYS: KeyHash = KeyHash::new([0; KeyHash::BYTES]);
@@ -235,8 +238,9 @@ impl Shared {
         }
         // When the last round failed, the next one may take long to fail too, and nobody waits for it. Before the first
         // success there is nothing to go by, and any round may be the one.
+        let patience = if self.is_usable() { PATIENCE } else { LONGER_PATIENCE };
         if (!progress.is_failing() || progress.confirmed.is_none())
-            && let Ok(true) = timeout(PATIENCE, self.confirm()).await
+            && let Ok(true) = timeout(patience, self.confirm()).await
         {
             return Ok(());
         }
