@@ -18,7 +18,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, time::Instant};
 
-use self::running::Running;
+use self::running::{Running, Work};
 use crate::freshness::Tier;
 
 /// The loads under way.
@@ -58,7 +58,7 @@ impl<V> Clone for Loaded<V> {
 struct Listed<V> {
     began: Instant,
     number: u64,
-    running: Running<Loaded<V>>,
+    work: Arc<Work<Loaded<V>>>,
 }
 
 /// A load that is under way, or has ended, and somebody who wants to know. When this is dropped before the end, a task
@@ -123,41 +123,40 @@ where
 
     /// Joins the load of this key if one is under way that began at a time that will do, or begins one. Returns whether
     /// it was joined.
-    pub(crate) fn join_or_begin<Work>(
+    pub(crate) fn join_or_begin<Loading>(
         &self,
         key: &K,
         will_do: impl FnOnce(Instant) -> bool,
-        work: impl FnOnce() -> Work,
+        load: impl FnOnce() -> Loading,
     ) -> (Load<V>, bool)
     where
-        Work: Future<Output = Loaded<V>> + Send + 'static,
+        Loading: Future<Output = Loaded<V>> + Send + 'static,
     {
         let mut loads = self.under_way.loads.lock();
         if let Some(listed) = loads.get(key)
             && will_do(listed.began)
         {
-            let running = Some(listed.running.clone());
+            let running = Some(listed.work.join());
             return (Load { began: listed.began, running }, true);
         }
         let number = self.under_way.begun.fetch_add(1, Ordering::Relaxed);
         let landing =
             Landing { under_way: Arc::downgrade(&self.under_way), key: key.clone(), number };
         let began = Instant::now();
-        let work = AssertUnwindSafe(work()).catch_unwind();
-        let running = async move {
+        let loading = AssertUnwindSafe(load()).catch_unwind();
+        let work = Work::new(async move {
             // What was found is kept elsewhere before this is dropped, so nobody in between loads again.
             let _landing = landing;
-            work.await.unwrap_or_else(|panic| {
+            loading.await.unwrap_or_else(|panic| {
                 Loaded::Failed(RepositoryError::Internal(Arc::new(Panicked::of(&*panic))))
             })
-        };
-        let running = Running::new(running);
-        let replaced =
-            loads.insert(key.clone(), Listed { began, number, running: running.clone() });
+        });
+        let running = Some(work.join());
+        let replaced = loads.insert(key.clone(), Listed { began, number, work });
         drop(loads);
         // Perhaps the last to hold it, whose end takes the same lock.
         drop(replaced);
-        (Load { began, running: Some(running) }, false)
+        (Load { began, running }, false)
     }
 }
 

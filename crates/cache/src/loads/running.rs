@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -11,27 +11,17 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// Somebody who waits for shared work. A clone is another one.
-///
-/// When the work can go on, all who wait are woken, since none of them is bound to be polled again. Unlike with
-/// `futures::future::Shared`, whoever then brings the work to its end is not woken once more by that: it is awake.
-/// Nearly every reader is alone with its load, and would be given a second turn in the runtime for nothing, for which
-/// another thread is woken as a rule.
-pub(super) struct Running<T> {
-    work: Arc<Work<T>>,
-    waiting: Arc<Waiting>,
-    /// Which of those who wait.
-    number: u64,
-}
-
-struct Work<T> {
+/// Work that goes on when somebody who waits for it is polled.
+pub(super) struct Work<T> {
     progress: Mutex<Progress<T>>,
-    numbers: AtomicU64,
+    /// Those who have ever waited.
+    joined: AtomicU64,
+    waiting: OnceLock<Arc<Waiting>>,
 }
 
 enum Progress<T> {
-    /// The work, unless somebody is polling it now.
-    Open(Option<Pin<Box<dyn Future<Output = T> + Send>>>),
+    /// The work, unless somebody is polling it now, and who alone is woken when it can go on.
+    Open(Option<Pin<Box<dyn Future<Output = T> + Send>>>, Option<(u64, Waker)>),
     Over(T),
 }
 
@@ -39,23 +29,46 @@ enum Progress<T> {
 #[derive(Default)]
 struct Waiting(Mutex<Vec<(u64, Waker)>>);
 
-impl<T> Running<T> {
-    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
-        let progress = Mutex::new(Progress::Open(Some(Box::pin(work))));
-        let work = Work { progress, numbers: AtomicU64::new(1) };
-        Self { work: Arc::new(work), waiting: Arc::default(), number: 0 }
+/// Somebody who waits for work.
+///
+/// When the work can go on, all who wait are woken, since none of them is bound to be polled again. Unlike with
+/// `futures::future::Shared`, whoever then brings the work to its end is not woken once more by that: it is awake.
+/// Nearly every reader is alone with its load: it would be given a second turn in the runtime for nothing, for which
+/// another thread is woken as a rule, and it needs no list to be woken by.
+pub(super) struct Running<T> {
+    work: Arc<Work<T>>,
+    /// Which of those who wait.
+    number: u64,
+}
+
+impl<T> Work<T> {
+    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            progress: Mutex::new(Progress::Open(Some(Box::pin(work)), None)),
+            joined: AtomicU64::new(0),
+            waiting: OnceLock::new(),
+        })
     }
 
-    /// Whether the work has come to its end.
-    pub(super) fn is_over(&self) -> bool {
-        matches!(*self.work.progress.lock(), Progress::Over(_))
+    /// Somebody else who waits for it.
+    pub(super) fn join(self: &Arc<Self>) -> Running<T> {
+        let number = self.joined.fetch_add(1, Ordering::Relaxed);
+        Running { work: Arc::clone(self), number }
+    }
+
+    fn has_one(&self) -> bool {
+        self.joined.load(Ordering::Relaxed) == 1
+    }
+
+    fn waiting(&self) -> &Arc<Waiting> {
+        self.waiting.get_or_init(Arc::default)
     }
 }
 
-impl<T> Clone for Running<T> {
-    fn clone(&self) -> Self {
-        let number = self.work.numbers.fetch_add(1, Ordering::Relaxed);
-        Self { work: Arc::clone(&self.work), waiting: Arc::clone(&self.waiting), number }
+impl<T> Running<T> {
+    /// Whether the work has come to its end.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(*self.work.progress.lock(), Progress::Over(_))
     }
 }
 
@@ -63,26 +76,48 @@ impl<T: Clone> Future for Running<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        // Before looking, so that an end that comes right after the look wakes this one too.
-        self.waiting.add(self.number, context.waker());
-        let mut work = match &mut *self.work.progress.lock() {
+        let mut alone = self.work.has_one();
+        if !alone {
+            // Before looking, so that an end that comes right after the look wakes this one too.
+            self.work.waiting().add(self.number, context.waker());
+        }
+        let (work, first) = match &mut *self.work.progress.lock() {
             Progress::Over(outcome) => return Poll::Ready(outcome.clone()),
-            Progress::Open(work) => match work.take() {
-                Some(work) => work,
-                // Another one is polling it.
-                None => return Poll::Pending,
-            },
+            Progress::Open(work, first) => (work.take(), first.take()),
         };
-        let all = Waker::from(Arc::clone(&self.waiting));
-        match work.as_mut().poll(&mut Context::from_waker(&all)) {
-            Poll::Pending => {
-                *self.work.progress.lock() = Progress::Open(Some(work));
-                Poll::Pending
-            }
-            Poll::Ready(outcome) => {
-                *self.work.progress.lock() = Progress::Over(outcome.clone());
-                self.waiting.wake_but(Some(self.number));
-                Poll::Ready(outcome)
+        // Another one is polling it.
+        let Some(mut work) = work else { return Poll::Pending };
+        if let Some((number, waker)) = first.filter(|_| !alone) {
+            self.work.waiting().add(number, &waker);
+        }
+        loop {
+            let polled = if alone {
+                work.as_mut().poll(context)
+            } else {
+                let all = Waker::from(Arc::clone(self.work.waiting()));
+                work.as_mut().poll(&mut Context::from_waker(&all))
+            };
+            let mut progress = self.work.progress.lock();
+            match polled {
+                Poll::Pending if alone && !self.work.has_one() => {
+                    // Whoever joined meanwhile has to be woken too.
+                    drop(progress);
+                    alone = false;
+                    self.work.waiting().add(self.number, context.waker());
+                }
+                Poll::Pending => {
+                    let first = alone.then(|| (self.number, context.waker().clone()));
+                    *progress = Progress::Open(Some(work), first);
+                    return Poll::Pending;
+                }
+                Poll::Ready(outcome) => {
+                    *progress = Progress::Over(outcome.clone());
+                    drop(progress);
+                    if let Some(waiting) = self.work.waiting.get() {
+                        waiting.wake_but(Some(self.number));
+                    }
+                    return Poll::Ready(outcome);
+                }
             }
         }
     }
@@ -150,15 +185,15 @@ mod tests {
         }
     }
 
-    fn running() -> (oneshot::Sender<u8>, Running<u8>) {
+    fn work() -> (oneshot::Sender<u8>, Arc<Work<u8>>) {
         let (sender, receiver) = oneshot::channel();
-        (sender, Running::new(async { receiver.await.unwrap() }))
+        (sender, Work::new(async { receiver.await.unwrap() }))
     }
 
     #[test]
     fn who_ends_the_work_is_woken_for_it_and_not_by_it() {
-        let (sender, running) = running();
-        let mut only = Waiter::new(running);
+        let (sender, work) = work();
+        let mut only = Waiter::new(work.join());
         assert_eq!(only.poll(), Poll::Pending);
 
         sender.send(7).unwrap();
@@ -170,8 +205,8 @@ mod tests {
 
     #[test]
     fn any_of_them_can_go_on() {
-        let (sender, running) = running();
-        let (mut first, mut second) = (Waiter::new(running.clone()), Waiter::new(running));
+        let (sender, work) = work();
+        let (mut first, mut second) = (Waiter::new(work.join()), Waiter::new(work.join()));
         assert_eq!((first.poll(), second.poll()), (Poll::Pending, Poll::Pending));
 
         sender.send(7).unwrap();
@@ -182,17 +217,60 @@ mod tests {
     }
 
     #[test]
+    fn who_was_alone_is_woken_with_those_who_joined_later() {
+        let (sender, work) = work();
+        let mut first = Waiter::new(work.join());
+        assert_eq!(first.poll(), Poll::Pending);
+        let mut second = Waiter::new(work.join());
+        assert_eq!(second.poll(), Poll::Pending);
+
+        sender.send(7).unwrap();
+
+        assert_eq!((first.wakes(), second.wakes()), (1, 1));
+        assert_eq!((second.poll(), first.poll()), (Poll::Ready(7), Poll::Ready(7)));
+    }
+
+    #[test]
+    fn who_joins_while_the_first_is_polling_is_woken_when_the_work_can_go_on() {
+        let (sender, receiver) = oneshot::channel();
+        let (entered, polling) = std::sync::mpsc::channel();
+        let (go_on, told) = std::sync::mpsc::channel::<()>();
+        let work = Work::new(async move {
+            entered.send(()).unwrap();
+            told.recv().unwrap();
+            receiver.await.unwrap()
+        });
+        let mut first = Waiter::new(work.join());
+        let mut second = None;
+
+        let pending = std::thread::scope(|scope| {
+            let first = scope.spawn(|| first.poll());
+            polling.recv().unwrap();
+            let second = second.insert(Waiter::new(work.join()));
+            assert_eq!(second.poll(), Poll::Pending);
+            go_on.send(()).unwrap();
+            first.join().unwrap()
+        });
+        sender.send(7).unwrap();
+
+        let mut second = second.unwrap();
+        assert_eq!((pending, first.wakes(), second.wakes()), (Poll::Pending, 1, 1));
+        // The first one may be gone.
+        assert_eq!(second.poll(), Poll::Ready(7));
+    }
+
+    #[test]
     fn who_waits_for_another_to_poll_is_woken_at_the_end() {
         let (sender, receiver) = oneshot::channel();
         let (entered, polling) = std::sync::mpsc::channel();
         let (go_on, told) = std::sync::mpsc::channel::<()>();
-        let running = Running::new(async move {
+        let work = Work::new(async move {
             entered.send(()).unwrap();
             told.recv().unwrap();
             receiver.await.unwrap()
         });
         sender.send(7).unwrap();
-        let (mut first, mut second) = (Waiter::new(running.clone()), Waiter::new(running));
+        let (mut first, mut second) = (Waiter::new(work.join()), Waiter::new(work.join()));
 
         let ended = std::thread::scope(|scope| {
             let first = scope.spawn(|| first.poll());

@@ -194,8 +194,12 @@ pub(super) fn decode(
 
 fn embedding(reader: &mut Reader<'_>) -> Result<Embedding, Unreadable> {
     let bytes = reader.take(EMBEDDING_BYTES).ok_or(Unreadable::Malformed)?;
-    let (numbers, _) = bytes.as_chunks();
-    let numbers: Arc<[f32]> = numbers.iter().copied().map(f32::from_le_bytes).collect();
+    let (chunks, _) = bytes.as_chunks();
+    let mut numbers = [0.0; Embedding::DIMENSIONS];
+    for (number, bytes) in numbers.iter_mut().zip(chunks) {
+        *number = f32::from_le_bytes(*bytes);
+    }
+    let numbers: Arc<[f32]> = Arc::from(numbers.as_slice());
     Embedding::try_from(numbers).map_err(|_| Unreadable::InvalidValue)
 }
 

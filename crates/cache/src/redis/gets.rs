@@ -2,14 +2,14 @@
 //!
 //! A question costs the client, the system and Redis about as much whether it is about one key or ten. So what is asked
 //! for while another question is under way waits until everybody who is ready to run has run, and then all that was
-//! asked for goes as one `MGET`, as Facebook's `DataLoader` does it. Nobody waits for time to pass, and who is alone
-//! waits for nobody.
+//! asked for goes as one `MGET`, as Facebook's `DataLoader` does it. Those who are answered together then ask together
+//! again, if they ask for more. Nobody waits for time to pass, and who is alone waits for nobody.
 
 use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -28,6 +28,8 @@ pub(super) struct Gets {
     /// What will be asked together next, if somebody is about to ask.
     open: Mutex<Option<Vec<Wanted>>>,
     under_way: AtomicUsize,
+    /// Whether the last question was about several keys: then somebody else will probably ask with whoever asks next.
+    shared: AtomicBool,
 }
 
 /// A key, and whoever wants its value.
@@ -48,6 +50,9 @@ impl Drop for UnderWay<'_> {
 impl Gets {
     /// Leave to ask at once, for whoever is alone.
     pub(super) fn alone(&self) -> Option<UnderWay<'_>> {
+        if self.shared.load(Ordering::Relaxed) {
+            return None;
+        }
         self.under_way
             .compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
@@ -105,6 +110,7 @@ impl Opened {
         let under_way = UnderWay(&self.gets.under_way);
         let (keys, waiting): (Vec<_>, Vec<_>) =
             wanted.into_iter().map(|Wanted { key, answer }| (key, answer)).unzip();
+        self.gets.shared.store(1 < keys.len(), Ordering::Relaxed);
         let answers = ask(keys).await;
         drop(under_way);
         for (waiting, answer) in waiting.into_iter().zip(answers) {
@@ -296,6 +302,25 @@ mod tests {
         assert!(!gets.is_full(1));
         server.answers.notify_one();
         drop((first.await, second.await));
+    }
+
+    #[tokio::test]
+    async fn who_comes_after_several_is_not_taken_to_be_alone_at_once() {
+        let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
+        let several = [asked(&gets, &server, "a"), asked(&gets, &server, "b")];
+        settled().await;
+        server.answers.notify_one();
+        for asked in several {
+            drop(asked.await);
+        }
+        assert!(gets.alone().is_none());
+
+        let next = asked(&gets, &server, "c");
+        settled().await;
+        server.answers.notify_one();
+        drop(next.await);
+
+        assert!(gets.alone().is_some());
     }
 
     #[tokio::test]
