@@ -46,13 +46,13 @@ const BUDGET: Duration = Duration::from_micros(500);
 const SHORT: Duration = Duration::from_millis(1);
 const RETURNED: Duration = Duration::from_micros(20);
 
-/// How long the thread leaves the processor to others after each turn then; the system makes half as much again of it.
+/// How long the thread leaves the processor to others after each turn then; Linux makes half as much again of it.
 const REST: Duration = Duration::from_micros(100);
 
-/// After how long it is tried whether the line would still stand: for one interval each turn has [`TARGET`] for whoever it
-/// lets in, and if that is enough for everybody, the line is gone. A machine that paused leaves a line that is gone as soon
-/// as it is tried, so this is soon; under overload that lasts, those who are let in by a try wait long, so it is [`LATER`]
-/// times as long the next time.
+/// After how long it is tried whether the line would still stand: for [`INTERVAL_OF_FEW`] a turn may let in whoever it wants
+/// for as long as it is not long, and if that is enough for everybody, the line is gone. A machine that paused leaves a line
+/// that is gone as soon as it is tried, so this is soon; under overload that lasts, those who are let in by a try wait long,
+/// so it is [`LATER`] times as long the next time, also when the line is gone for less than that.
 const FIRST_PERIOD: Duration = Duration::from_secs(2);
 const LATER: u32 = 4;
 const LONGEST_PERIOD: Duration = Duration::from_secs(32);
@@ -98,7 +98,8 @@ impl Turns {
     fn has_time_at(&self, now: Instant) -> bool {
         self.asked.set(self.asked.get().saturating_add(1));
         let began = self.began.get().unwrap_or(now);
-        if !self.is_standing(now) {
+        // One long turn alone is a burst, or a machine that paused.
+        if !self.is_standing(now) && self.long_since.get().is_some() {
             self.judge(began, now);
         }
         let Some(until) = self.stands_until.get().filter(|until| now < *until) else { return true };
@@ -106,7 +107,7 @@ impl Turns {
         let has_time =
             now.duration_since(began) <= if is_trying { self.target() } else { self.budget.get() };
         if is_trying && !has_time {
-            self.stand(now, (self.period.get() * LATER).min(LONGEST_PERIOD));
+            self.stand(now);
         }
         has_time
     }
@@ -121,12 +122,16 @@ impl Turns {
         self.long_since.set(Some(since));
         if self.interval() <= now.duration_since(since) {
             self.long_since.set(None);
-            self.stand(now, FIRST_PERIOD);
+            self.stand(now);
             self.budget.set(BUDGET);
         }
     }
 
-    fn stand(&self, now: Instant, period: Duration) {
+    fn stand(&self, now: Instant) {
+        let period = self.period.get();
+        // Overload may show only after a try, when what was let in comes back from the database.
+        let stands_on = self.stands_until.get().is_some_and(|until| now < until + period);
+        let period = if stands_on { (period * LATER).min(LONGEST_PERIOD) } else { FIRST_PERIOD };
         self.period.set(period);
         self.stands_until.set(Some(now + period));
     }
@@ -328,12 +333,40 @@ mod tests {
     }
 
     #[test]
+    fn one_long_turn_is_let_in_however_many_ask() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+
+        turns.begin(clock.at(0));
+
+        for micros in 0..300 {
+            assert!(turns.has_time_at(clock.later(0, micros * 300)));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_there_again_after_a_try_is_tried_later() {
+        let (turns, clock) = (Turns::default(), Clock(Instant::now()));
+        long_until(&turns, &clock, 120);
+        turn(&turns, clock.at(2_070), clock.at(2_075));
+        for began in (2_130..2_250).step_by(60) {
+            turn(&turns, clock.at(began), clock.at(began + 60));
+        }
+
+        // A try would let this one in.
+        turns.begin(clock.at(4_200));
+        assert!(!turns.has_time_at(clock.at(4_210)));
+        turns.end(clock.at(4_210));
+        turns.begin(clock.at(10_200));
+        assert!(turns.has_time_at(clock.at(10_210)));
+    }
+
+    #[test]
     fn a_line_that_stands_on_is_tried_ever_more_rarely() {
         let (turns, clock) = (Turns::default(), Clock(Instant::now()));
         long_until(&turns, &clock, 120);
         let mut ends = 2_120;
 
-        for period in [8_000, 32_000, 32_000] {
+        for period in [8_000, 32_000, 32_000, 32_000] {
             // Too short for the budget is not too long for a try.
             turns.begin(clock.at(ends - 80));
             assert!(turns.has_time_at(clock.at(ends - 40)), "{ends}");

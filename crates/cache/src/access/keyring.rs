@@ -32,7 +32,7 @@ use crate::{feed::Feed, freshness::Bounds};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// and when the keys cannot open anything without one: a service that has just started has yet to load them, and its first
 /// callers are better late than refused.
-const LONGER_PATIENCE: Duration = Duration::from_secs(5);
+const LONGER_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a key is compared with that is not there.
 const NOBODYS: KeyHash = KeyHash::new([0; KeyHash::BYTES]);
@@ -238,9 +238,13 @@ impl Shared {
         }
         // When the last round failed, the next one may take long to fail too, and nobody waits for it. Before the first
         // success there is nothing to go by, and any round may be the one.
-        let patience = if self.is_usable() { PATIENCE } else { LONGER_PATIENCE };
+        let (patience, age) = if self.is_usable() {
+            (PATIENCE, self.bounds.max_staleness)
+        } else {
+            (LONGER_PATIENCE, self.usable_age())
+        };
         if (!progress.is_failing() || progress.confirmed.is_none())
-            && let Ok(true) = timeout(patience, self.confirm()).await
+            && let Ok(true) = timeout(patience, self.confirm(age)).await
         {
             return Ok(());
         }
@@ -248,20 +252,24 @@ impl Shared {
     }
 
     fn is_usable(&self) -> bool {
-        let Bounds { max_staleness, max_stale_if_error } = self.bounds;
-        self.progress.borrow().is_confirmed_within(max_staleness.max(max_stale_if_error))
+        self.progress.borrow().is_confirmed_within(self.usable_age())
     }
 
-    /// Waits for a round that begins after this call, or the one that loads the keys; tells whether it succeeded.
-    async fn confirm(&self) -> bool {
+    /// How long ago the keys may have been confirmed to open anything while the database cannot be reached.
+    fn usable_age(&self) -> Duration {
+        self.bounds.max_staleness.max(self.bounds.max_stale_if_error)
+    }
+
+    /// Waits for a round that begins after this call, or until the keys were confirmed within this age; tells whether it
+    /// succeeded.
+    async fn confirm(&self, age: Duration) -> bool {
         let mut progress = self.progress.clone();
         let needed = self.begun.load(Ordering::SeqCst) + 1;
         self.wanted.notify_one();
         loop {
             {
                 let progress = *progress.borrow_and_update();
-                let is_loaded_just_now = progress.is_confirmed_within(self.bounds.max_staleness);
-                if needed <= progress.succeeded || is_loaded_just_now {
+                if needed <= progress.succeeded || progress.is_confirmed_within(age) {
                     return true;
                 }
                 if needed <= progress.round {

@@ -76,18 +76,37 @@ impl<T: Clone> Future for Running<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let mut alone = self.work.has_one();
+        let alone = self.work.has_one();
+        self.poll_as(alone, context)
+    }
+}
+
+impl<T: Clone> Running<T> {
+    /// Polls as one who was alone when it looked, which may be over, or as one of several.
+    fn poll_as(&self, mut alone: bool, context: &mut Context<'_>) -> Poll<T> {
         if !alone {
             // Before looking, so that an end that comes right after the look wakes this one too.
             self.work.waiting().add(self.number, context.waker());
         }
-        let (work, first) = match &mut *self.work.progress.lock() {
-            Progress::Over(outcome) => return Poll::Ready(outcome.clone()),
-            Progress::Open(work, first) => (work.take(), first.take()),
+        let (mut work, first) = loop {
+            match &mut *self.work.progress.lock() {
+                Progress::Over(outcome) => return Poll::Ready(outcome.clone()),
+                Progress::Open(work, first) => {
+                    if let Some(work) = work.take() {
+                        break (work, first.take());
+                    }
+                }
+            }
+            // Another one is polling it.
+            if !alone {
+                return Poll::Pending;
+            }
+            alone = false;
+            self.work.waiting().add(self.number, context.waker());
         };
-        // Another one is polling it.
-        let Some(mut work) = work else { return Poll::Pending };
-        if let Some((number, waker)) = first.filter(|_| !alone) {
+        // This one may have been alone before, with a waker that is of no use any more.
+        if let Some((number, waker)) = first.filter(|(number, _)| !alone && *number != self.number)
+        {
             self.work.waiting().add(number, &waker);
         }
         loop {
@@ -257,6 +276,47 @@ mod tests {
         assert_eq!((pending, first.wakes(), second.wakes()), (Poll::Pending, 1, 1));
         // The first one may be gone.
         assert_eq!(second.poll(), Poll::Ready(7));
+    }
+
+    #[test]
+    fn who_was_alone_and_is_polled_elsewhere_is_woken_there() {
+        let (sender, work) = work();
+        let mut first = Waiter::new(work.join());
+        assert_eq!(first.poll(), Poll::Pending);
+        // Nobody has polled it yet.
+        let _second = Waiter::new(work.join());
+        let mut first = Waiter::new(first.running);
+        assert_eq!(first.poll(), Poll::Pending);
+
+        sender.send(7).unwrap();
+
+        assert_eq!(first.wakes(), 1);
+    }
+
+    #[test]
+    fn who_took_itself_to_be_alone_while_another_polls_is_woken() {
+        let (sender, receiver) = oneshot::channel();
+        let (entered, polling) = std::sync::mpsc::channel();
+        let (go_on, told) = std::sync::mpsc::channel::<()>();
+        let work = Work::new(async move {
+            entered.send(()).unwrap();
+            told.recv().unwrap();
+            receiver.await.unwrap()
+        });
+        let (first, mut second) = (Waiter::new(work.join()), Waiter::new(work.join()));
+
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| second.poll());
+            polling.recv().unwrap();
+            let waker = Waker::from(Arc::clone(&first.wakes));
+            let polled = first.running.poll_as(true, &mut Context::from_waker(&waker));
+            assert_eq!(polled, Poll::Pending);
+            go_on.send(()).unwrap();
+            assert_eq!(second.join().unwrap(), Poll::Pending);
+        });
+        sender.send(7).unwrap();
+
+        assert_eq!(first.wakes(), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A question costs the client, the system and Redis about as much whether it is about one key or ten. So what is asked
 //! for while another question is under way waits until everybody who is ready to run has run, and then all that was
 //! asked for goes as one `MGET`, as Facebook's `DataLoader` does it. Those who are answered together then ask together
-//! again, if they ask for more. Nobody waits for time to pass, and who is alone waits for nobody.
+//! again, if they ask for more. Nobody waits for time to pass, and who is and was alone waits for nobody.
 
 use std::{
     pin::Pin,
