@@ -98,7 +98,6 @@ impl Turns {
     fn has_time_at(&self, now: Instant) -> bool {
         self.asked.set(self.asked.get().saturating_add(1));
         let began = self.began.get().unwrap_or(now);
-        // One long turn alone is a burst, or a machine that paused.
         if !self.is_standing(now) && self.long_since.get().is_some() {
             self.judge(began, now);
         }
@@ -118,8 +117,11 @@ impl Turns {
         if now.duration_since(began) <= self.target() || self.asked.get() < 2 {
             return;
         }
-        let since = self.long_since.get().unwrap_or(began);
-        self.long_since.set(Some(since));
+        let Some(since) = self.long_since.get() else {
+            // However long it was: one turn alone is a burst, or a machine that paused.
+            self.long_since.set(Some(began));
+            return;
+        };
         if self.interval() <= now.duration_since(since) {
             self.long_since.set(None);
             self.stand(now);
@@ -338,9 +340,12 @@ mod tests {
 
         turns.begin(clock.at(0));
 
-        for micros in 0..300 {
-            assert!(turns.has_time_at(clock.later(0, micros * 300)));
+        for asked in 0..300 {
+            assert!(turns.has_time_at(clock.later(0, asked * 500)));
         }
+        turns.end(clock.at(150));
+        turns.begin(clock.at(150));
+        assert!(turns.has_time_at(clock.at(159)));
     }
 
     #[test]
