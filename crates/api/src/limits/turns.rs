@@ -113,8 +113,7 @@ impl Turns {
 
     /// Takes the line for one that stands, if every turn has been long for an interval and so is this one already.
     fn judge(&self, began: Instant, now: Instant) {
-        // One who asks for much is no line.
-        if now.duration_since(began) <= self.target() || self.asked.get() < 2 {
+        if !self.is_long(began, now) {
             return;
         }
         let Some(since) = self.long_since.get() else {
@@ -136,6 +135,11 @@ impl Turns {
         let period = if stands_on { (period * LATER).min(LONGEST_PERIOD) } else { FIRST_PERIOD };
         self.period.set(period);
         self.stands_until.set(Some(now + period));
+    }
+
+    /// Whether this turn is too long already. One who asks for much is no line.
+    fn is_long(&self, began: Instant, now: Instant) -> bool {
+        self.target() < now.duration_since(began) && 1 < self.asked.get()
     }
 
     /// How long this turn may take.
@@ -166,14 +170,14 @@ impl Turns {
     fn end(&self, now: Instant) {
         let Some(began) = self.began.take() else { return };
         self.ended.set(Some(now));
-        let took = now.duration_since(began);
         if self.is_standing(now) {
+            let took = now.duration_since(began);
             let budget = self.budget.get();
             let next = if SHORT < took { budget / 2 } else { (budget + RETURNED).min(BUDGET) };
             self.budget.set(next);
             return;
         }
-        if took <= self.target() || self.asked.get() < 2 {
+        if !self.is_long(began, now) {
             self.long_since.set(None);
         }
         self.judge(began, now);

@@ -170,6 +170,8 @@ impl Wake for Waiting {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use tokio::sync::oneshot;
 
     use super::*;
@@ -195,8 +197,16 @@ mod tests {
         }
 
         fn poll(&mut self) -> Poll<u8> {
-            let waker = Waker::from(Arc::clone(&self.wakes));
+            let waker = self.waker();
             Pin::new(&mut self.running).poll(&mut Context::from_waker(&waker))
+        }
+
+        fn poll_as_if_alone(&self) -> Poll<u8> {
+            self.running.poll_as(true, &mut Context::from_waker(&self.waker()))
+        }
+
+        fn waker(&self) -> Waker {
+            Waker::from(Arc::clone(&self.wakes))
         }
 
         fn wakes(&self) -> u64 {
@@ -207,6 +217,28 @@ mod tests {
     fn work() -> (oneshot::Sender<u8>, Arc<Work<u8>>) {
         let (sender, receiver) = oneshot::channel();
         (sender, Work::new(async { receiver.await.unwrap() }))
+    }
+
+    /// Work whose first poll goes on only when it is told to.
+    struct Held {
+        sender: oneshot::Sender<u8>,
+        work: Arc<Work<u8>>,
+        polling: mpsc::Receiver<()>,
+        go_on: mpsc::Sender<()>,
+    }
+
+    impl Held {
+        fn new() -> Self {
+            let (sender, receiver) = oneshot::channel();
+            let (entered, polling) = mpsc::channel();
+            let (go_on, told) = mpsc::channel();
+            let work = Work::new(async move {
+                entered.send(()).unwrap();
+                told.recv().unwrap();
+                receiver.await.unwrap()
+            });
+            Self { sender, work, polling, go_on }
+        }
     }
 
     #[test]
@@ -251,14 +283,7 @@ mod tests {
 
     #[test]
     fn who_joins_while_the_first_is_polling_is_woken_when_the_work_can_go_on() {
-        let (sender, receiver) = oneshot::channel();
-        let (entered, polling) = std::sync::mpsc::channel();
-        let (go_on, told) = std::sync::mpsc::channel::<()>();
-        let work = Work::new(async move {
-            entered.send(()).unwrap();
-            told.recv().unwrap();
-            receiver.await.unwrap()
-        });
+        let Held { sender, work, polling, go_on } = Held::new();
         let mut first = Waiter::new(work.join());
         let mut second = None;
 
@@ -295,22 +320,13 @@ mod tests {
 
     #[test]
     fn who_took_itself_to_be_alone_while_another_polls_is_woken() {
-        let (sender, receiver) = oneshot::channel();
-        let (entered, polling) = std::sync::mpsc::channel();
-        let (go_on, told) = std::sync::mpsc::channel::<()>();
-        let work = Work::new(async move {
-            entered.send(()).unwrap();
-            told.recv().unwrap();
-            receiver.await.unwrap()
-        });
+        let Held { sender, work, polling, go_on } = Held::new();
         let (first, mut second) = (Waiter::new(work.join()), Waiter::new(work.join()));
 
         std::thread::scope(|scope| {
             let second = scope.spawn(|| second.poll());
             polling.recv().unwrap();
-            let waker = Waker::from(Arc::clone(&first.wakes));
-            let polled = first.running.poll_as(true, &mut Context::from_waker(&waker));
-            assert_eq!(polled, Poll::Pending);
+            assert_eq!(first.poll_as_if_alone(), Poll::Pending);
             go_on.send(()).unwrap();
             assert_eq!(second.join().unwrap(), Poll::Pending);
         });
@@ -321,14 +337,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_another_to_poll_is_woken_at_the_end() {
-        let (sender, receiver) = oneshot::channel();
-        let (entered, polling) = std::sync::mpsc::channel();
-        let (go_on, told) = std::sync::mpsc::channel::<()>();
-        let work = Work::new(async move {
-            entered.send(()).unwrap();
-            told.recv().unwrap();
-            receiver.await.unwrap()
-        });
+        let Held { sender, work, polling, go_on } = Held::new();
         sender.send(7).unwrap();
         let (mut first, mut second) = (Waiter::new(work.join()), Waiter::new(work.join()));
 
