@@ -194,7 +194,6 @@ impl Versioned for Artist {
     }
 }
 
-#[async_trait]
 impl Origin for Stored {
     type Value = Artist;
 

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use domain::{ArtistId, ArtistKey, RepositoryError, Version};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
@@ -26,7 +25,6 @@ const FINDING_OUT: Duration = Duration::from_secs(1);
 const JOINED_FOR: Duration = Duration::from_secs(2);
 
 /// Where values come from when they are not in memory, and what else is known of them.
-#[async_trait]
 pub(crate) trait Origin: Send + Sync + 'static {
     /// What is cached.
     type Value: Versioned;
@@ -41,22 +39,32 @@ pub(crate) trait Origin: Send + Sync + 'static {
     fn artist(value: &Self::Value) -> (ArtistId, &ArtistKey);
 
     /// The value at exactly this version from the tier that instances share.
-    async fn shared(&self, artist: &ArtistKey, version: Version) -> Option<Self::Value>;
+    fn shared(
+        &self,
+        artist: &ArtistKey,
+        version: Version,
+    ) -> impl Future<Output = Option<Self::Value>> + Send;
 
     /// The same for many.
-    async fn shared_many(&self, artists: &[(ArtistKey, Version)]) -> Vec<Option<Self::Value>>;
+    fn shared_many(
+        &self,
+        artists: &[(ArtistKey, Version)],
+    ) -> impl Future<Output = Vec<Option<Self::Value>>> + Send;
 
     /// Hands values to the tier that instances share.
-    async fn share(&self, values: &[Arc<Self::Value>]);
+    fn share(&self, values: &[Arc<Self::Value>]) -> impl Future<Output = ()> + Send;
 
     /// The value from the store.
-    async fn stored(&self, artist: &ArtistKey) -> Result<Option<Self::Value>, RepositoryError>;
+    fn stored(
+        &self,
+        artist: &ArtistKey,
+    ) -> impl Future<Output = Result<Option<Self::Value>, RepositoryError>> + Send;
 
     /// The same for many, in the order asked for.
-    async fn stored_many(
+    fn stored_many(
         &self,
         artists: &[ArtistKey],
-    ) -> Result<Vec<Option<Self::Value>>, RepositoryError>;
+    ) -> impl Future<Output = Result<Vec<Option<Self::Value>>, RepositoryError>> + Send;
 }
 
 /// One kind of values behind all tiers. Clones share everything.
@@ -137,7 +145,8 @@ impl<O: Origin> Coherent<O> {
 
     /// The answer to a default read, if memory is enough for it.
     pub(crate) fn at_hand(&self, artist: &ArtistKey) -> Option<Read<Arc<O::Value>>> {
-        let read = self.look(artist, self.feed().reliable()?.elapsed()).ok()?;
+        let (_, age) = self.feed().reliable()?;
+        let read = self.look(artist, age).ok()?;
         self.shared.counters.answered(&read);
         Some(read)
     }
@@ -174,7 +183,7 @@ impl<O: Origin> Coherent<O> {
     /// How long ago the catalog was confirmed, if that is good enough for this read.
     async fn standing(&self, freshness: Freshness) -> Result<Option<Duration>, RepositoryError> {
         match freshness {
-            Freshness::Default => Ok(self.feed().reliable().map(|at| at.elapsed())),
+            Freshness::Default => Ok(self.feed().reliable().map(|(_, age)| age)),
             Freshness::Strict => {
                 self.feed().confirm_soon().await?;
                 let confirmed = self.feed().catalog().confirmed();
@@ -541,6 +550,7 @@ const fn from_database<T>(value: Option<T>) -> Read<T> {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
     use domain::{Change, ChangeFollower, Changes};
     use tokio::sync::Notify;
 
@@ -578,7 +588,6 @@ mod tests {
     /// A shared tier that still has the old value and answers when told to, in front of a store with the new one.
     struct Lagging(ArtistId, ArtistKey, Arc<Notify>);
 
-    #[async_trait]
     impl Origin for Lagging {
         type Value = Value;
 

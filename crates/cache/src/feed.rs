@@ -246,10 +246,11 @@ impl Feed {
         self.shared.bounds
     }
 
-    /// When the catalog was confirmed, if that was recently enough for a default read.
-    pub(crate) fn reliable(&self) -> Option<Instant> {
+    /// When the catalog was confirmed, and how long ago that is, if that was recently enough for a default read.
+    pub(crate) fn reliable(&self) -> Option<(Instant, Duration)> {
         let at = self.shared.catalog.confirmed()?;
-        (at.elapsed() <= self.shared.bounds.max_staleness).then_some(at)
+        let age = at.elapsed();
+        (age <= self.shared.bounds.max_staleness).then_some((at, age))
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -259,8 +260,8 @@ impl Feed {
     /// How many artists have a profile, as of now or a moment ago; `None` when that cannot be told without the store.
     #[must_use]
     pub fn profiles(&self) -> Option<u64> {
-        let is_fresh = self.reliable()?.elapsed() <= self.bounds().max_staleness;
-        is_fresh.then(|| self.catalog().profiles())
+        self.reliable()?;
+        Some(self.catalog().profiles())
     }
 
     /// The name of an artist as it was first stored, if the catalog has the artist.

@@ -161,19 +161,21 @@ where
 }
 
 /// Takes a load off the list, however it ends.
-struct Landing<K: Hash + Eq, V> {
+struct Landing<K: Hash + Eq + Clone, V> {
     under_way: Weak<UnderWay<K, V>>,
     key: K,
     number: u64,
 }
 
-impl<K: Hash + Eq, V> Drop for Landing<K, V> {
+impl<K: Hash + Eq + Clone, V> Drop for Landing<K, V> {
     fn drop(&mut self) {
         let Some(under_way) = self.under_way.upgrade() else { return };
         let mut loads = under_way.loads.lock();
-        // A later load may have taken the place.
-        let own = loads.get(&self.key).is_some_and(|load| load.number == self.number);
-        let removed = if own { loads.remove(&self.key) } else { None };
+        let mut removed = loads.remove(&self.key);
+        // A later load may have taken the place, and keeps it.
+        if let Some(later) = removed.take_if(|load| load.number != self.number) {
+            loads.insert(self.key.clone(), later);
+        }
         drop(loads);
         drop(removed);
     }

@@ -20,7 +20,10 @@ mod trouble;
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -36,7 +39,7 @@ use tracing::{
 
 use self::{
     breaker::{Breaker, Pass, Turn},
-    connection::Pools,
+    connection::{Lane, Pools},
     gets::Answer,
     statistics::Counters,
 };
@@ -65,7 +68,24 @@ struct Inner {
     budget: Duration,
     pools: Pools,
     condition: Mutex<Condition>,
+    /// Whether nothing speaks against it. Then nobody has to look at its condition, and no success changes it.
+    is_well: AtomicBool,
     counters: Counters,
+}
+
+impl Inner {
+    /// Looks at the condition and changes it.
+    fn consider<T>(&self, change: impl FnOnce(&mut Condition) -> T) -> T {
+        let mut condition = self.condition.lock();
+        let changed = change(&mut condition);
+        let is_well = condition.breaker.is_well() && condition.refusals.is_empty();
+        self.is_well.store(is_well, Ordering::Relaxed);
+        changed
+    }
+
+    fn is_well(&self) -> bool {
+        self.is_well.load(Ordering::Relaxed)
+    }
 }
 
 /// What was learned from the outcomes of operations.
@@ -117,6 +137,7 @@ impl Redis {
             budget: settings.budget,
             pools: Pools::new(settings)?,
             condition: Mutex::new(Condition { breaker: Breaker::new(), refusals: Vec::new() }),
+            is_well: AtomicBool::new(false),
             counters: Counters::default(),
         })))
     }
@@ -130,12 +151,22 @@ impl Redis {
         operation: &'static str,
         work: impl AsyncFnOnce(&mut Connection) -> RedisResult<T>,
     ) -> Result<T, RedisAway> {
-        self.run_within(self.0.budget, operation, work).await
+        self.run_on(&*self.lane()?, operation, work).await
+    }
+
+    async fn run_on<T>(
+        &self,
+        lane: &Lane,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Connection) -> RedisResult<T>,
+    ) -> Result<T, RedisAway> {
+        self.run_within(self.0.budget, lane, operation, work).await
     }
 
     async fn run_within<T>(
         &self,
         budget: Duration,
+        lane: &Lane,
         operation: &'static str,
         work: impl AsyncFnOnce(&mut Connection) -> RedisResult<T>,
     ) -> Result<T, RedisAway> {
@@ -151,7 +182,7 @@ impl Redis {
             otel.status_description = Empty,
         );
         let outcome = timeout(budget, async {
-            let connection = used.insert(self.checked_out().await?);
+            let connection = used.insert(lent(lane).await?);
             work(connection).await.map_err(|error| Failure::of_command(&error))
         })
         .instrument(span.clone())
@@ -181,10 +212,11 @@ impl Redis {
     ///
     /// `one` and `many` name the question about one key and that about several in logs and health.
     pub(crate) async fn get(&self, one: &'static str, many: &'static str, key: String) -> Answer {
-        let Some(gets) = self.0.pools.gets() else { return self.ask_for(one, &key).await };
+        let lane = self.lane()?;
+        let Some(gets) = &lane.gets else { return self.ask_for(&lane, one, &key).await };
         let alone = gets.alone();
         if alone.is_some() || gets.is_full(KEYS_AT_ONCE) {
-            return self.ask_for(one, &key).await;
+            return self.ask_for(&lane, one, &key).await;
         }
         let redis = self.clone();
         let ask = move |keys: Vec<String>| async move {
@@ -196,8 +228,8 @@ impl Redis {
         gets.together(key, ask).await
     }
 
-    async fn ask_for(&self, operation: &'static str, key: &str) -> Answer {
-        self.run(operation, async |connection| {
+    async fn ask_for(&self, lane: &Lane, operation: &'static str, key: &str) -> Answer {
+        self.run_on(lane, operation, async |connection| {
             cmd("GET").arg(key).query_async(connection).await.and_then(bytes)
         })
         .await
@@ -220,16 +252,8 @@ impl Redis {
         .await
     }
 
-    async fn checked_out(&self) -> Result<Connection, Failure> {
-        self.0.pools.lend().await.map_err(|error| match error {
-            PoolError::Backend(error) => Failure::of_connecting(&error),
-            PoolError::Timeout(_)
-            | PoolError::Closed
-            | PoolError::NoRuntimeSpecified
-            | PoolError::PostCreateHook(_) => {
-                Failure { why: RedisTrouble::Unreachable, outage: true }
-            }
-        })
+    fn lane(&self) -> Result<Arc<Lane>, RedisAway> {
+        self.0.pools.lane().ok_or(RedisAway::NotAsked)
     }
 
     /// The key of something: prefix, kind and name, such as `groovebase:profile:j dilla`.
@@ -266,7 +290,7 @@ impl Redis {
         let untried = self.0.condition.lock().breaker.is_untried();
         let budget = if untried { self.0.budget.max(FIRST_CONTACT) } else { self.0.budget };
         let started = Instant::now();
-        self.run_within(budget, "ping", async |connection| {
+        self.run_within(budget, &*self.lane()?, "ping", async |connection| {
             cmd("PING").query_async::<()>(connection).await
         })
         .await?;
@@ -286,15 +310,17 @@ impl Redis {
     }
 
     fn admit(&self, operation: &'static str) -> Result<Attempt<'_>, RedisAway> {
-        if self.0.pools.is_closed() {
-            return Err(RedisAway::NotAsked);
-        }
-        let Some(pass) = self.0.condition.lock().breaker.admit(now()) else {
-            self.0.counters.skipped.add(1);
+        let inner = &self.0;
+        let pass = if inner.is_well() {
+            Pass::Ordinary
+        } else if let Some(pass) = inner.consider(|condition| condition.breaker.admit(now())) {
+            pass
+        } else {
+            inner.counters.skipped.add(1);
             return Err(RedisAway::NotAsked);
         };
-        self.0.counters.operations.add(1);
-        Ok(Attempt { inner: &self.0, operation, pass: Some(pass) })
+        inner.counters.operations.add(1);
+        Ok(Attempt { inner, operation, pass: Some(pass) })
     }
 }
 
@@ -310,6 +336,16 @@ fn bytes(value: Value) -> RedisResult<Option<Vec<u8>>> {
         Value::BulkString(bytes) => Ok(Some(bytes)),
         other => Ok(from_redis_value(other)?),
     }
+}
+
+async fn lent(lane: &Lane) -> Result<Connection, Failure> {
+    lane.lend().await.map_err(|error| match error {
+        PoolError::Backend(error) => Failure::of_connecting(&error),
+        PoolError::Timeout(_)
+        | PoolError::Closed
+        | PoolError::NoRuntimeSpecified
+        | PoolError::PostCreateHook(_) => Failure { why: RedisTrouble::Unreachable, outage: true },
+    })
 }
 
 /// The clock that tests can stop.
@@ -345,12 +381,15 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn succeeded(mut self) {
         let Some(pass) = self.pass.take() else { return };
-        let mut condition = self.inner.condition.lock();
-        let turn = condition.breaker.succeeded(pass, now());
-        let refused =
-            condition.refusals.iter().position(|refusal| refusal.operation == self.operation);
-        let ended = refused.map(|position| condition.refusals.remove(position));
-        drop(condition);
+        if self.inner.is_well() {
+            return;
+        }
+        let (turn, ended) = self.inner.consider(|condition| {
+            let refusals = &mut condition.refusals;
+            let refused = refusals.iter().position(|refusal| refusal.operation == self.operation);
+            let ended = refused.map(|position| refusals.remove(position));
+            (condition.breaker.succeeded(pass, now()), ended)
+        });
         self.tell(turn);
         if let Some(refusal) = ended {
             info!(redis.operation = refusal.operation, "Redis takes this operation again");
@@ -361,19 +400,20 @@ impl Attempt<'_> {
         let Some(pass) = self.pass.take() else { return };
         let (inner, operation) = (self.inner, self.operation);
         inner.counters.failures.count(why);
-        let mut condition = inner.condition.lock();
-        let turn = if outage {
-            condition.breaker.failed(pass, why, now(), fastrand::f64())
-        } else {
-            // It answered, so it is there.
-            condition.breaker.succeeded(pass, now())
-        };
-        let known = condition.refusals.iter().any(|refusal| refusal.operation == operation);
-        let begins = why.is_lasting_refusal() && !outage && !known;
-        if begins {
-            condition.refusals.push(Refusal { operation, since: now(), why });
-        }
-        drop(condition);
+        let (turn, begins) = inner.consider(|condition| {
+            let turn = if outage {
+                condition.breaker.failed(pass, why, now(), fastrand::f64())
+            } else {
+                // It answered, so it is there.
+                condition.breaker.succeeded(pass, now())
+            };
+            let known = condition.refusals.iter().any(|refusal| refusal.operation == operation);
+            let begins = why.is_lasting_refusal() && !outage && !known;
+            if begins {
+                condition.refusals.push(Refusal { operation, since: now(), why });
+            }
+            (turn, begins)
+        });
         self.tell(turn);
         if begins {
             warn!(
@@ -408,7 +448,7 @@ impl Attempt<'_> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
-            self.inner.condition.lock().breaker.abandoned(pass, now());
+            self.inner.consider(|condition| condition.breaker.abandoned(pass, now()));
         }
     }
 }

@@ -206,7 +206,6 @@ impl<R: Representation> StyleProfiles for CachedStyleProfiles<R> {
     }
 }
 
-#[async_trait]
 impl<R: Representation> Origin for Profiles<R> {
     type Value = CachedProfile<R>;
 

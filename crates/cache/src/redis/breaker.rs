@@ -136,6 +136,11 @@ impl Breaker {
         matches!(self.state, State::Untried)
     }
 
+    /// Whether nothing has failed since it last worked.
+    pub(super) const fn is_well(&self) -> bool {
+        matches!(self.state, State::Closed { failures: 0 })
+    }
+
     pub(super) const fn outage(&self) -> Option<Outage> {
         match self.state {
             State::Untried | State::Closed { .. } => None,

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool::managed::{self, BuildError, Metrics, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{self, Metrics, PoolError, RecycleError, RecycleResult};
 use deadpool_redis::redis::{
     self, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline,
     ProtocolVersion, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsCertificates,
@@ -62,16 +62,27 @@ pub(super) struct Pools {
 }
 
 /// What the tasks of one runtime share.
-struct Lane {
+pub(super) struct Lane {
     runtime: runtime::Id,
     pool: managed::Pool<Connector>,
     /// The connection that was lent last, and when: it serves the next one without a visit to the pool, so that
     /// questions asked at the same time travel together, many in one write, their answers in one read.
     lent: Mutex<Option<(Connection, Instant)>>,
-    gets: Arc<Gets>,
+    /// Questions about keys, where they can be put together.
+    pub(super) gets: Option<Arc<Gets>>,
 }
 
 impl Lane {
+    /// A handle of a connection that others share; the pool has it back at once.
+    pub(super) async fn lend(&self) -> Result<Connection, PoolError<RedisError>> {
+        if let Some(connection) = self.lent() {
+            return Ok(connection);
+        }
+        let connection = Connection::clone(&*self.pool.get().await?);
+        *self.lent.lock() = Some((connection.clone(), Instant::now()));
+        Ok(connection)
+    }
+
     /// A handle of the connection that was lent last, if that can be taken to be alive.
     fn lent(&self) -> Option<Connection> {
         let mut lent = self.lent.lock();
@@ -107,34 +118,17 @@ impl Pools {
         })
     }
 
-    /// A handle of a connection that others share; the pool has it back at once.
-    pub(super) async fn lend(&self) -> Result<Connection, PoolError<RedisError>> {
-        let lane = self.of_this_runtime()?;
-        if let Some(connection) = lane.lent() {
-            return Ok(connection);
-        }
-        let connection = Connection::clone(&*lane.pool.get().await?);
-        *lane.lent.lock() = Some((connection.clone(), Instant::now()));
-        Ok(connection)
-    }
-
-    /// The questions about keys of this runtime, where they can be put together.
-    pub(super) fn gets(&self) -> Option<Arc<Gets>> {
-        // The keys of a cluster are in different places.
-        let one_place = !matches!(self.address.topology, Topology::Cluster { .. });
-        one_place.then(|| self.of_this_runtime().ok().map(|lane| Arc::clone(&lane.gets))).flatten()
-    }
-
-    fn of_this_runtime(&self) -> Result<Arc<Lane>, PoolError<RedisError>> {
-        let runtime = Handle::try_current().map_err(|_| PoolError::NoRuntimeSpecified)?.id();
+    /// What the tasks of this runtime share; nothing outside of a runtime, or once they are closed.
+    pub(super) fn lane(&self) -> Option<Arc<Lane>> {
+        let runtime = Handle::try_current().ok()?.id();
         let mut lanes = self.open.lock();
-        let lanes = lanes.as_mut().ok_or(PoolError::Closed)?;
+        let lanes = lanes.as_mut()?;
         if let Some(lane) = lanes.iter().find(|lane| lane.runtime == runtime) {
-            return Ok(Arc::clone(lane));
+            return Some(Arc::clone(lane));
         }
-        let source = Source::new(&self.address, self.certificates.clone());
         let connector = Connector {
-            source: Arc::new(source.map_err(PoolError::Backend)?),
+            // One was made of the same at the start.
+            source: Arc::new(Source::new(&self.address, self.certificates.clone()).ok()?),
             spare: Arc::default(),
             underway: Arc::new(Semaphore::new(self.most)),
             opened: Arc::clone(&self.opened),
@@ -144,23 +138,22 @@ impl Pools {
             // Another connection than the one used last is used, or opened, only while that one is being lent.
             .queue_mode(managed::QueueMode::Lifo)
             .build()
-            .map_err(|BuildError::NoRuntimeSpecified| PoolError::NoRuntimeSpecified)?;
+            .ok()?;
         if MOST_RUNTIMES <= lanes.len() {
             // The first ones have ended, or somebody makes them without end.
             lanes.remove(0);
         }
-        let lane = Arc::new(Lane { runtime, pool, lent: Mutex::default(), gets: Arc::default() });
+        // The keys of a cluster are in different places.
+        let in_one_place = !matches!(self.address.topology, Topology::Cluster { .. });
+        let gets = in_one_place.then(Arc::default);
+        let lane = Arc::new(Lane { runtime, pool, lent: Mutex::default(), gets });
         lanes.push(Arc::clone(&lane));
-        Ok(lane)
+        Some(lane)
     }
 
     /// How many connections were opened.
     pub(super) fn opened(&self) -> u64 {
         self.opened.get()
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.open.lock().is_none()
     }
 
     /// Closes the connections that nobody uses; the others go when their operations end.

@@ -7,14 +7,14 @@
 //! | --- | --- | --- |
 //! | 0 | 4 | `GBSP` |
 //! | 4 | 1 | format, 1 |
-//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary`, 3 is what their first byte names: 0 for none, 1 for an LZ4 block after that dictionary, 2 for zstd with it |
+//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary`, 3 and 4 are what their first byte names: 0 for none, 1 for an LZ4 block after that dictionary, 2 for zstd with it |
 //! | 6 | 8 | version of the artist; a script compares it byte by byte |
 //! | 14 | 8 | XXH3-64 of all other bytes |
 //! | 22 | 2 | length of the artist's key |
 //! | 24 | … | the artist's key |
-//! | … | 1 | 1 with an embedding, 0 without |
+//! | … | 1 | how the embedding is kept: 0 without one, 1 for plain [numbers], with codec 4 also 2 for numbers in planes |
 //! | … | 128 | [facts] |
-//! | … | 1,536 or 0 | the embedding, little-endian |
+//! | … | 0, 1,536 or some 1,360 | the embedding |
 //! | … | 4 | length of the words when unpacked |
 //! | … | … | [words], compressed or as they are |
 //!
@@ -25,12 +25,11 @@
 mod facts;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod numbers;
 mod reader;
 mod words;
 
-use std::sync::Arc;
-
-use domain::{ArtistKey, Embedding, StyleProfile, Version};
+use domain::{ArtistKey, StyleProfile, Version};
 use xxhash_rust::xxh3::Xxh3;
 
 use self::{facts::Facts, reader::Reader, words::Words};
@@ -41,14 +40,14 @@ const FORMAT: u8 = 1;
 const ZSTD: u8 = 1;
 /// What older builds wrote.
 const ZSTD_WITH_DICTIONARY: u8 = 2;
+/// What older builds wrote.
 const NAMED: u8 = 3;
+const NAMED_BESIDE_PLANES: u8 = 4;
 
 /// Where the checksum lies, and where what follows it begins.
 const CHECKSUM_AT: usize = 14;
 /// The length of what comes before the key's length: enough to tell two envelopes apart.
 pub(super) const HEADER_BYTES: usize = CHECKSUM_AT + size_of::<u64>();
-
-const EMBEDDING_BYTES: usize = Embedding::DIMENSIONS * size_of::<f32>();
 
 /// The most that words may take when unpacked. It bounds what hostile bytes can make a reader allocate.
 const MAX_WORDS_BYTES: usize = 8 << 20;
@@ -103,7 +102,10 @@ impl Unreadable {
 /// What every envelope of this version begins with, up to the checksum.
 pub(super) fn header(version: Version) -> [u8; CHECKSUM_AT] {
     let mut header = [0; CHECKSUM_AT];
-    let parts = MAGIC.into_iter().chain([FORMAT, NAMED]).chain(version.number().to_be_bytes());
+    let parts = MAGIC
+        .into_iter()
+        .chain([FORMAT, NAMED_BESIDE_PLANES])
+        .chain(version.number().to_be_bytes());
     for (slot, byte) in header.iter_mut().zip(parts) {
         *slot = byte;
     }
@@ -117,21 +119,20 @@ pub(super) fn encode(profile: &StyleProfile) -> Option<Vec<u8>> {
     if MAX_WORDS_BYTES < words.len() {
         return None;
     }
-    let packed = words::pack(&words)?;
-    let embedding = profile.embedding.as_ref();
+    let (kind, numbers) = numbers::pack(profile.embedding.as_ref());
+    let room = if kind == numbers::PLANES { numbers::PLAIN_BYTES - numbers.len() } else { 0 };
+    let packed = words::pack(&words, room)?;
 
     let mut bytes = Vec::with_capacity(
-        HEADER_BYTES + 2 + key.len() + 1 + Facts::BYTES + EMBEDDING_BYTES + 4 + packed.len(),
+        HEADER_BYTES + 2 + key.len() + 1 + Facts::BYTES + numbers.len() + 4 + packed.len(),
     );
     bytes.extend(header(profile.version));
     bytes.extend([0; size_of::<u64>()]);
     bytes.extend(u16::try_from(key.len()).ok()?.to_be_bytes());
     bytes.extend(key);
-    bytes.push(u8::from(embedding.is_some()));
+    bytes.push(kind);
     Facts::of(profile).write(&mut bytes);
-    for number in embedding.map(Embedding::as_slice).unwrap_or_default() {
-        bytes.extend(number.to_le_bytes());
-    }
+    bytes.extend(numbers);
     bytes.extend(u32::try_from(words.len()).ok()?.to_be_bytes());
     bytes.extend(packed);
 
@@ -155,7 +156,7 @@ pub(super) fn decode(
         return Err(Unreadable::UnknownFormat);
     }
     let [codec] = reader.array().ok_or(Unreadable::Truncated)?;
-    if !matches!(codec, ZSTD | ZSTD_WITH_DICTIONARY | NAMED) {
+    if !matches!(codec, ZSTD | ZSTD_WITH_DICTIONARY | NAMED | NAMED_BESIDE_PLANES) {
         return Err(Unreadable::UnknownCodec);
     }
     let found = Version::new(reader.u64().ok_or(Unreadable::Truncated)?);
@@ -173,14 +174,13 @@ pub(super) fn decode(
         return Err(Unreadable::OtherVersion);
     }
 
-    let with_embedding = match reader.array().ok_or(Unreadable::Malformed)? {
-        [0] => false,
-        [1] => true,
-        _ => return Err(Unreadable::Malformed),
-    };
+    let [kind] = reader.array().ok_or(Unreadable::Malformed)?;
     let facts = Facts::read(&mut reader).ok_or(Unreadable::Malformed)?;
-    let embedding = if with_embedding { Some(embedding(&mut reader)?) } else { None };
-    let unpack = if codec == NAMED { words::unpack } else { words::unpack_zstd };
+    let embedding = numbers::unpack(kind, &mut reader)?;
+    let unpack = match codec {
+        ZSTD | ZSTD_WITH_DICTIONARY => words::unpack_zstd,
+        _ => words::unpack,
+    };
     let unpacked_bytes = reader.u32().and_then(|bytes| usize::try_from(bytes).ok());
     let words = unpacked_bytes
         .and_then(|bytes| unpack(reader.rest(), bytes))
@@ -190,17 +190,6 @@ pub(super) fn decode(
         .with(artist, &facts, embedding, version)
         .ok_or(Unreadable::InvalidValue)?;
     if profile.artist.key() == artist { Ok(profile) } else { Err(Unreadable::OtherKey) }
-}
-
-fn embedding(reader: &mut Reader<'_>) -> Result<Embedding, Unreadable> {
-    let bytes = reader.take(EMBEDDING_BYTES).ok_or(Unreadable::Malformed)?;
-    let (chunks, _) = bytes.as_chunks();
-    let mut numbers = [0.0; Embedding::DIMENSIONS];
-    for (number, bytes) in numbers.iter_mut().zip(chunks) {
-        *number = f32::from_le_bytes(*bytes);
-    }
-    let numbers: Arc<[f32]> = Arc::from(numbers.as_slice());
-    Embedding::try_from(numbers).map_err(|_| Unreadable::InvalidValue)
 }
 
 /// Covers all but itself.
@@ -214,8 +203,8 @@ fn checksum(bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use domain::{
-        ArtistName, Confidence, DrumFeel, Id, JsonArray, QuantitativeParams, SourcesCount,
-        TextDescription, Timestamp,
+        ArtistName, Confidence, DrumFeel, Embedding, Id, JsonArray, QuantitativeParams,
+        SourcesCount, TextDescription, Timestamp,
     };
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -223,10 +212,17 @@ mod tests {
 
     use super::*;
 
-    const GOLDEN: &[u8] = include_bytes!("../../tests/golden/style_profile.1.3.bin");
+    const GOLDEN: &[u8] = include_bytes!("../../tests/golden/style_profile.1.4.bin");
     const GOLDEN_WITH_LONG_WORDS: &[u8] =
-        include_bytes!("../../tests/golden/style_profile_with_long_words.1.3.bin");
+        include_bytes!("../../tests/golden/style_profile_with_long_words.1.4.bin");
     const GOLDEN_WITH_RARE_WORDS: &[u8] =
+        include_bytes!("../../tests/golden/style_profile_with_rare_words.1.4.bin");
+    const GOLDEN_WITH_RARE_NUMBERS: &[u8] =
+        include_bytes!("../../tests/golden/style_profile_with_rare_numbers.1.4.bin");
+    const WITHOUT_PLANES: &[u8] = include_bytes!("../../tests/golden/style_profile.1.3.bin");
+    const WITHOUT_PLANES_WITH_LONG_WORDS: &[u8] =
+        include_bytes!("../../tests/golden/style_profile_with_long_words.1.3.bin");
+    const WITHOUT_PLANES_WITH_RARE_WORDS: &[u8] =
         include_bytes!("../../tests/golden/style_profile_with_rare_words.1.3.bin");
     const WITH_DICTIONARY: &[u8] = include_bytes!("../../tests/golden/style_profile.1.2.bin");
     const WITH_DICTIONARY_WITHOUT_EMBEDDING: &[u8] =
@@ -298,6 +294,12 @@ mod tests {
         with_text(digits.filter_map(|digit| char::from_digit(digit, 16)).collect())
     }
 
+    /// With numbers of so many sizes that they cannot lie in planes.
+    fn with_rare_numbers() -> StyleProfile {
+        let numbers: Vec<f32> = (0..384).map(|at| 0.5_f32.powi(at % 40)).collect();
+        StyleProfile { embedding: Some(Embedding::try_from(numbers).unwrap()), ..profile() }
+    }
+
     fn packing(bytes: &[u8], profile: &StyleProfile) -> u8 {
         bytes[words_at(bytes, profile)]
     }
@@ -312,11 +314,21 @@ mod tests {
         assert_eq!(found.artist.as_str(), expected.artist.as_str());
     }
 
+    /// Where the way in which the embedding is kept stands.
+    fn kind_at(profile: &StyleProfile) -> usize {
+        HEADER_BYTES + 2 + profile.artist.key().as_str().len()
+    }
+
     /// Where the compressed words begin.
     fn words_at(bytes: &[u8], profile: &StyleProfile) -> usize {
-        let key = profile.artist.key().as_str().len();
-        let embedding = if profile.embedding.is_some() { EMBEDDING_BYTES } else { 0 };
-        let at = HEADER_BYTES + 2 + key + 1 + Facts::BYTES + embedding + 4;
+        let kind = kind_at(profile);
+        let numbers = kind + 1 + Facts::BYTES;
+        let embedding = match bytes[kind] {
+            numbers::PLANES => 2 + 3 * usize::from(bytes[numbers + 1]) + 1_344,
+            0 => 0,
+            _ => numbers::PLAIN_BYTES,
+        };
+        let at = numbers + embedding + 4;
         assert!(at < bytes.len());
         at
     }
@@ -330,12 +342,15 @@ mod tests {
 
     #[test]
     fn reads_what_format_1_wrote() {
-        for golden in [GOLDEN, WITH_DICTIONARY, WITHOUT_DICTIONARY] {
+        for golden in [GOLDEN, WITHOUT_PLANES, WITH_DICTIONARY, WITHOUT_DICTIONARY] {
             assert_same(&opened(golden, &profile()).unwrap(), &profile());
         }
         for (golden, profile) in [
             (GOLDEN_WITH_LONG_WORDS, with_long_words()),
             (GOLDEN_WITH_RARE_WORDS, with_rare_words()),
+            (GOLDEN_WITH_RARE_NUMBERS, with_rare_numbers()),
+            (WITHOUT_PLANES_WITH_LONG_WORDS, with_long_words()),
+            (WITHOUT_PLANES_WITH_RARE_WORDS, with_rare_words()),
         ] {
             assert_same(&opened(golden, &profile).unwrap(), &profile);
         }
@@ -350,6 +365,7 @@ mod tests {
             (GOLDEN, profile(), words::AS_THEY_ARE),
             (GOLDEN_WITH_LONG_WORDS, with_long_words(), words::LZ4),
             (GOLDEN_WITH_RARE_WORDS, with_rare_words(), words::ZSTD),
+            (GOLDEN_WITH_RARE_NUMBERS, with_rare_numbers(), words::AS_THEY_ARE),
         ] {
             let written = encode(&profile).unwrap();
 
@@ -396,8 +412,8 @@ mod tests {
         let profile = profile();
         let bytes = encode(&profile).unwrap();
         let words = words_at(&bytes, &profile);
-        let flag = HEADER_BYTES + 2 + profile.artist.key().as_str().len();
-        let confidence = flag + 1 + 112;
+        let kind = kind_at(&profile);
+        let confidence = kind + 1 + 112;
         let changed = |at: usize, with: &[u8]| {
             let mut bytes = bytes.clone();
             bytes[at..at + with.len()].copy_from_slice(with);
@@ -405,12 +421,15 @@ mod tests {
         };
 
         assert_eq!(changed(HEADER_BYTES, &[0xff, 0xff]), Err(Unreadable::Malformed));
-        assert_eq!(changed(flag, &[2]), Err(Unreadable::Malformed));
+        assert_eq!(changed(kind, &[3]), Err(Unreadable::Malformed));
         assert_eq!(changed(confidence, &2.0_f64.to_be_bytes()), Err(Unreadable::InvalidValue));
-        assert_eq!(
-            changed(flag + 1 + Facts::BYTES, &f32::NAN.to_le_bytes()),
-            Err(Unreadable::InvalidValue)
-        );
+        // One of them is zero, and so among the small ones; the others have exponents below the largest.
+        let numbers = kind + 1 + Facts::BYTES;
+        assert_eq!(bytes[numbers..numbers + 5], [0x3e, 1, 0, 128, 0]);
+        assert_eq!(changed(numbers, &[0x7f]), Err(Unreadable::InvalidValue));
+        assert_eq!(changed(numbers + 1, &[255]), Err(Unreadable::Malformed));
+        assert_eq!(changed(numbers + 2, &[1, 128]), Err(Unreadable::Malformed));
+        assert_eq!(changed(numbers + 4, &[0xff]), Err(Unreadable::InvalidValue));
         assert_eq!(changed(words, &[0; 8]), Err(Unreadable::Malformed));
         assert_eq!(
             opened(&sealed([&bytes[..], &[0]].concat()), &profile),
@@ -427,8 +446,8 @@ mod tests {
         let by_zstd = zstd::bulk::compress(&spaces, 1).unwrap();
         let by_lz4 = lz4_flex::block::compress(&spaces);
         let bombs = [
-            (NAMED, [&[words::ZSTD][..], &by_zstd].concat()),
-            (NAMED, [&[words::LZ4][..], &by_lz4].concat()),
+            (NAMED_BESIDE_PLANES, [&[words::ZSTD][..], &by_zstd].concat()),
+            (NAMED_BESIDE_PLANES, [&[words::LZ4][..], &by_lz4].concat()),
             (ZSTD_WITH_DICTIONARY, by_zstd),
         ];
 
@@ -455,7 +474,7 @@ mod tests {
         let bytes = encode(&profile()).unwrap();
         let before = &bytes[..words_at(&bytes, &profile()) - 4];
 
-        let forged = sealed([before, &length, &words::pack(&words).unwrap()].concat());
+        let forged = sealed([before, &length, &words::pack(&words, 0).unwrap()].concat());
 
         assert_eq!(encode(&large), None);
         assert_eq!(opened(&forged, &large), Err(Unreadable::Malformed));
@@ -463,7 +482,7 @@ mod tests {
 
     #[test]
     fn every_byte_and_every_length_counts() {
-        for profile in [profile(), with_long_words(), with_rare_words()] {
+        for profile in [profile(), with_long_words(), with_rare_words(), with_rare_numbers()] {
             let bytes = encode(&profile).unwrap();
             for at in 0..bytes.len() {
                 for bit in 0..8 {
@@ -503,7 +522,10 @@ mod tests {
             tempos in prop::array::uniform3(f64::MIN_POSITIVE..=1_000.0),
             shares in prop::array::uniform3(0.0..=1.0),
             numbers in prop::array::uniform3(0.0..=100.0),
-            embedding in prop::option::of(prop::collection::vec(-1e12_f32..1e12, 384)),
+            embedding in prop::option::of(prop_oneof![
+                prop::collection::vec(-1e12_f32..1e12, 384),
+                prop::collection::vec(prop::num::f32::NORMAL.prop_map(|it| it % 1e12), 384),
+            ]),
             templates in prop::collection::vec(json_value(), 0..4),
             counts in any::<[u16; 4]>(),
             times in prop::array::uniform2(-62_135_596_800_000_000..=253_402_300_799_999_999_i64),
@@ -570,7 +592,7 @@ mod tests {
         ) {
             let words = parts.concat().into_bytes();
 
-            let packed = words::pack(&words).unwrap();
+            let packed = words::pack(&words, 0).unwrap();
 
             let unpacked = words::unpack(&packed, words.len());
             prop_assert_eq!(unpacked.as_deref(), Some(&words[..]));

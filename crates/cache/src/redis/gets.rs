@@ -3,13 +3,14 @@
 //! A question costs the client, the system and Redis about as much whether it is about one key or ten. So what is asked
 //! for while another question is under way waits until everybody who is ready to run has run, and then all that was
 //! asked for goes as one `MGET`, as Facebook's `DataLoader` does it. Those who are answered together then ask together
-//! again, if they ask for more. Nobody waits for time to pass, and who is and was alone waits for nobody.
+//! again, if they ask for more: for the slower of them, who compute on other threads perhaps, the first one waits for a few
+//! turns of the runtime. Nobody waits for time to pass, and who is and was alone waits for nobody.
 
 use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -18,6 +19,9 @@ use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::oneshot, task::yield_now};
 
 use super::trouble::RedisAway;
+
+/// For so many turns of the runtime at most, a microsecond each, a question waits for as many as asked the last one.
+const TURNS: usize = 16;
 
 /// What becomes of a question about one key: its value, if it is there.
 pub(super) type Answer = Result<Option<Vec<u8>>, RedisAway>;
@@ -28,8 +32,8 @@ pub(super) struct Gets {
     /// What will be asked together next, if somebody is about to ask.
     open: Mutex<Option<Vec<Wanted>>>,
     under_way: AtomicUsize,
-    /// Whether the last question was about several keys: then somebody else will probably ask with whoever asks next.
-    shared: AtomicBool,
+    /// How many keys the last question was about: whoever asked it will probably ask the next one too.
+    last: AtomicUsize,
 }
 
 /// A key, and whoever wants its value.
@@ -50,7 +54,7 @@ impl Drop for UnderWay<'_> {
 impl Gets {
     /// Leave to ask at once, for whoever is alone.
     pub(super) fn alone(&self) -> Option<UnderWay<'_>> {
-        if self.shared.load(Ordering::Relaxed) {
+        if 1 < self.last.load(Ordering::Relaxed) {
             return None;
         }
         self.under_way
@@ -61,7 +65,21 @@ impl Gets {
 
     /// Whether so many keys will be asked for together already that one more is better asked for by itself.
     pub(super) fn is_full(&self, most: usize) -> bool {
-        self.open.lock().as_ref().is_some_and(|open| most <= open.len())
+        most <= self.wanted()
+    }
+
+    fn wanted(&self) -> usize {
+        self.open.lock().as_ref().map_or(0, Vec::len)
+    }
+
+    /// Lets everybody run who is ready to, and those of the last question come back.
+    async fn gather(&self) {
+        for _ in 0..TURNS {
+            yield_now().await;
+            if self.last.load(Ordering::Relaxed) <= self.wanted() {
+                return;
+            }
+        }
     }
 
     /// Asks for a key together with all who want one now. `ask` is called by one of them, with the keys of all, and
@@ -84,7 +102,7 @@ impl Gets {
         if first {
             let opened = Opened { gets: Arc::clone(self), is_open: true };
             Bound(Some(Box::pin(async move {
-                yield_now().await;
+                opened.gets.gather().await;
                 opened.ask(ask).await;
             })))
             .await;
@@ -110,7 +128,7 @@ impl Opened {
         let under_way = UnderWay(&self.gets.under_way);
         let (keys, waiting): (Vec<_>, Vec<_>) =
             wanted.into_iter().map(|Wanted { key, answer }| (key, answer)).unzip();
-        self.gets.shared.store(1 < keys.len(), Ordering::Relaxed);
+        self.gets.last.store(keys.len(), Ordering::Relaxed);
         let answers = ask(keys).await;
         drop(under_way);
         for (waiting, answer) in waiting.into_iter().zip(answers) {
@@ -304,22 +322,48 @@ mod tests {
         drop((first.await, second.await));
     }
 
-    #[tokio::test]
-    async fn who_comes_after_several_is_not_taken_to_be_alone_at_once() {
-        let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
-        let several = [asked(&gets, &server, "a"), asked(&gets, &server, "b")];
+    /// Has two keys asked for together and answered.
+    async fn answered_together(gets: &Arc<Gets>, server: &Arc<Server>) {
+        let several = [asked(gets, server, "a"), asked(gets, server, "b")];
         settled().await;
         server.answers.notify_one();
         for asked in several {
             drop(asked.await);
         }
-        assert!(gets.alone().is_none());
+        server.questions.lock().clear();
+    }
 
-        let next = asked(&gets, &server, "c");
+    #[tokio::test]
+    async fn who_asked_together_is_waited_for() {
+        let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
+        answered_together(&gets, &server).await;
+
+        let quick = asked(&gets, &server, "c");
+        for _ in 0..TURNS / 2 {
+            yield_now().await;
+        }
+        let slow = asked(&gets, &server, "d");
         settled().await;
-        server.answers.notify_one();
-        drop(next.await);
 
+        assert_eq!(*server.questions.lock(), [["c", "d"]]);
+        server.answers.notify_one();
+        drop((quick.await, slow.await));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_long_for_who_does_not_come_back() {
+        let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
+        answered_together(&gets, &server).await;
+
+        assert!(gets.alone().is_none());
+        let only = asked(&gets, &server, "c");
+        for _ in 0..=TURNS {
+            yield_now().await;
+        }
+
+        assert_eq!(*server.questions.lock(), [["c"]]);
+        server.answers.notify_one();
+        drop(only.await);
         assert!(gets.alone().is_some());
     }
 

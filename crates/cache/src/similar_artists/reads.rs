@@ -78,7 +78,7 @@ impl Reads {
     async fn ground(&self, freshness: Freshness) -> Result<Ground, RepositoryError> {
         let began = Instant::now();
         let complete = match freshness {
-            Freshness::Default => self.feed.reliable(),
+            Freshness::Default => self.feed.reliable().map(|(at, _)| at),
             Freshness::Strict => {
                 self.feed.confirm_soon().await?;
                 Some(self.feed.catalog().confirmed().unwrap_or(began))

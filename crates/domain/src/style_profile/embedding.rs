@@ -39,6 +39,19 @@ impl Embedding {
     pub fn length(&self) -> f64 {
         dot(&self.0, &self.0).sqrt()
     }
+
+    /// The largest number, without its sign, or one that is not finite if there is any.
+    fn largest(&self) -> f32 {
+        // Of numbers without a sign the larger one has the larger bits, and those that are not finite have the largest. In
+        // rows that a processor can compare at once.
+        let mut rows = [0; 16];
+        for numbers in self.0.as_chunks::<16>().0 {
+            for (row, number) in rows.iter_mut().zip(numbers) {
+                *row = number.abs().to_bits().max(*row);
+            }
+        }
+        f32::from_bits(rows.into_iter().fold(0, u32::max))
+    }
 }
 
 impl Eq for Embedding {}
@@ -75,8 +88,12 @@ impl TryFrom<Arc<[f32]>> for Embedding {
                     .unwrap_or(InvalidEmbedding::WrongDimension { found: numbers.len() }));
             }
         };
-        // A number that is not finite makes the length one that is not either.
-        if (Self::SHORTEST..=Self::LONGEST).contains(&embedding.length()) {
+        // The length is that of the largest number at least, and less than 20 times that, which is quicker to find. A
+        // number that is not finite makes either one that is not.
+        let largest = f64::from(embedding.largest());
+        if (Self::SHORTEST..=Self::LONGEST / 20.0).contains(&largest)
+            || (Self::SHORTEST..=Self::LONGEST).contains(&embedding.length())
+        {
             return Ok(embedding);
         }
         let numbers = embedding.as_slice();
@@ -147,6 +164,11 @@ mod tests {
         assert_eq!(with(7, f32::INFINITY), Err(InvalidEmbedding::NotFinite { index: 7 }));
         assert_eq!(with(7, 1e-40), Err(InvalidEmbedding::OutOfScale));
         assert_eq!(with(7, 1e16), Err(InvalidEmbedding::OutOfScale));
+        // The length is what counts, not the largest number.
+        assert!(Embedding::try_from(vec![1e-16; 384]).is_ok());
+        assert!(Embedding::try_from(vec![-5e13; 384]).is_ok());
+        assert_eq!(Embedding::try_from(vec![-6e13; 384]), Err(InvalidEmbedding::OutOfScale));
+        assert!(with(7, -9e14).is_ok());
     }
 
     #[test]

@@ -46,6 +46,6 @@ pub fn with_words(artist: &ArtistKey, version: Version, rest: &[u8]) -> Vec<u8> 
     let mut after = vec![0];
     after.extend(facts);
     after.extend(u32::try_from(words.len()).unwrap_or_default().to_be_bytes());
-    after.extend(words::pack(words).unwrap_or_default());
+    after.extend(words::pack(words, 0).unwrap_or_default());
     after_the_key(artist, version, &after)
 }

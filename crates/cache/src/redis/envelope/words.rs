@@ -27,6 +27,11 @@ pub(super) const LZ4: u8 = 1;
 /// or by zstd with the dictionary, whose few microseconds are longer than all else that is done to a profile found.
 pub(super) const ZSTD: u8 = 2;
 
+/// With so many bytes, and 45 % of their length when unpacked, for words, an envelope with an embedding takes less than
+/// 45 % of the profile as JSON: the rest of it takes some 1,720 bytes, that of the JSON, most of which is the embedding,
+/// some 4,550.
+const SMALL: usize = 240;
+
 /// Beginnings for texts about musicians, and the tables to unpack such texts with, made by
 /// `examples/words_dictionary.rs`.
 ///
@@ -115,13 +120,14 @@ fn text<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
 }
 
 /// The words as they are kept: packed in the quickest way to unpack that leaves them small, behind the byte that names
-/// it.
-pub(super) fn pack(words: &[u8]) -> Option<Vec<u8>> {
-    if are_small(words.len(), words.len()) {
+/// it. `room` is how many bytes less than plain numbers the embedding takes.
+pub(super) fn pack(words: &[u8], room: usize) -> Option<Vec<u8>> {
+    let is_small = |packed: usize| packed <= room + SMALL + words.len() / 20 * 9;
+    if is_small(words.len()) {
         return Some(named(AS_THEY_ARE, words));
     }
     let quickly = lz4_flex::block::compress_with_dict(words, DICTIONARY);
-    if are_small(quickly.len(), words.len()) {
+    if is_small(quickly.len()) {
         return Some(named(LZ4, &quickly));
     }
     let packed = PACKER.with_borrow_mut(|packer| {
@@ -131,12 +137,6 @@ pub(super) fn pack(words: &[u8]) -> Option<Vec<u8>> {
         packer.as_mut()?.compress(words).ok()
     });
     Some(named(ZSTD, &packed?))
-}
-
-/// Whether an envelope with an embedding and with words that take so many bytes when packed takes less than 45 % of the profile as JSON: the
-/// rest of it takes some 1,720 bytes, that of the JSON, most of which is the embedding, some 4,550.
-const fn are_small(packed_bytes: usize, bytes: usize) -> bool {
-    packed_bytes <= 240 + bytes / 20 * 9
 }
 
 fn named(packing: u8, packed: &[u8]) -> Vec<u8> {
