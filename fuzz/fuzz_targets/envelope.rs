@@ -5,7 +5,7 @@
 #![no_main]
 
 use cache::fuzzing;
-use domain::{ArtistName, Version};
+use domain::{ArtistName, StyleProfile, Version};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -26,4 +26,8 @@ fuzz_target!(|input: &[u8]| {
     let again = fuzzing::encode(&profile).expect("what was read can be written");
     let read = fuzzing::decode(&again, artist.key(), version);
     assert_eq!(read.as_ref(), Some(&profile), "written and read it is the same");
+    let bits = |profile: &StyleProfile| {
+        profile.embedding.as_ref().map(|embedding| embedding.numbers().map(f32::to_bits))
+    };
+    assert_eq!(read.as_ref().and_then(bits), bits(&profile), "down to the signs of zeros");
 });

@@ -140,7 +140,8 @@ pub async fn store_with(url: &str, limits: &PoolLimits) -> anyhow::Result<Store>
     Ok(storage::connect(url, limits, Arc::new(SystemClock)).await?)
 }
 
-async fn migrated_store_at(url: &str) -> anyhow::Result<Store> {
+/// Makes the schema in an empty database and opens a store in it.
+pub async fn migrated_store_at(url: &str) -> anyhow::Result<Store> {
     Schema::connect(url).await?.up(None).await?;
     store_at(url).await
 }

@@ -180,3 +180,39 @@ impl<K: Hash + Eq + Clone, V> Drop for Landing<K, V> {
         drop(removed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_load_that_ends_leaves_a_later_one_on_the_list() {
+        let loads = Loads::<u8, u8>::new();
+        let begin = |will_do| {
+            let (sender, receiver) = oneshot::channel();
+            let loading = || async {
+                receiver
+                    .await
+                    .map_or(Loaded::Missing, |found| Loaded::Found(Arc::new(found), Tier::Database))
+            };
+            let (load, joined) = loads.join_or_begin(&1, |_| will_do, loading);
+            (load, joined, sender)
+        };
+        let (first, _, first_sender) = begin(true);
+        let (second, joined, second_sender) = begin(false);
+        assert!(!joined);
+
+        first_sender.send(7).unwrap();
+        assert!(matches!(first.outcome().await, Loaded::Found(found, _) if *found == 7));
+
+        let (third, joined, _) = begin(true);
+        assert!(joined);
+        second_sender.send(8).unwrap();
+        for load in [second, third] {
+            assert!(matches!(load.outcome().await, Loaded::Found(found, _) if *found == 8));
+        }
+        assert!(!begin(true).1);
+    }
+}

@@ -1,6 +1,9 @@
 //! A hit in Redis beside a raw GET of the same bytes, and what the profiles take there.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 use cache::{
@@ -17,8 +20,11 @@ use crate::{
 };
 
 const CONNECTIONS: usize = 8;
-const READS: usize = 4_000;
-const TURNS: usize = 15;
+/// Short turns, and many: a host that takes the processors away for a moment then disturbs few of them.
+const READS: usize = 2_000;
+const TURNS: usize = 61;
+/// A machine that pauses makes a hit long, and no miss of it.
+const BUDGET: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(fixture: &Postgres, artists: &Artists) -> anyhow::Result<()> {
     let url = redis_url()?;
@@ -30,6 +36,7 @@ pub(crate) async fn run(fixture: &Postgres, artists: &Artists) -> anyhow::Result
     let settings = RedisSettings {
         prefix: prefix.clone(),
         connections: CONNECTIONS,
+        budget: BUDGET,
         ..RedisSettings::new(url)
     };
     let shared = Arc::new(RedisStyleProfiles::new(Redis::open(&settings)?));

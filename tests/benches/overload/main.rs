@@ -6,8 +6,8 @@
 //! among the names is how many seconds the overload lasts, instead of 60, and a path is a binary to measure instead.
 //!
 //! The service is the program as it is released, with the settings it has when nobody sets any, in a process of its own.
-//! Whoever asks has one processor and the service has the others, because a generator that takes part of the service's
-//! processors measures itself. PostgreSQL and Redis run where they like.
+//! Whoever asks has one processor, and the service and its databases have the others, because a generator that takes part
+//! of their processors measures itself.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -20,6 +20,7 @@
 mod measured;
 
 mod asked;
+mod machine;
 mod operated;
 mod phases;
 mod written;
@@ -29,26 +30,36 @@ use std::{net::SocketAddr, thread, time::Duration};
 use anyhow::{anyhow, ensure};
 use domain::{Clock as _, SystemClock};
 use groovebase_tests::{
-    fault::RedisServer,
-    fixture::{Fixture, Postgres, Sqlite},
+    fault::{PostgresServer, RedisServer},
+    fixture::{Fixture as _, Sqlite, migrated_store_at},
     given::body,
     http::{Client, Request, artist},
     program::Program,
 };
+use storage::Store;
 use time::OffsetDateTime;
+use tokio::runtime::Runtime;
 use xtask::synthetic_history::{History, Settings, SyntheticHistory, load};
 
 use crate::{
     asked::Asked,
+    machine::{Processors, Ticks},
     measured::say,
-    operated::{Operated, Processors},
+    operated::Operated,
 };
 
 const ARTISTS: u32 = 1_000;
 const GENERATIONS: u64 = 20_000;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
+    let processors = Processors::apart()?;
+    if let Some(processors) = &processors {
+        processors.serve()?;
+    }
+    Runtime::new()?.block_on(run(processors.as_ref()))
+}
+
+async fn run(processors: Option<&Processors>) -> anyhow::Result<()> {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|it| !it.starts_with("--")).collect();
     let seconds = arguments.iter().find_map(|it| it.parse().ok()).unwrap_or(60);
@@ -57,22 +68,38 @@ async fn main() -> anyhow::Result<()> {
         Some(binary) => Program::at(binary.into())?,
         None => Program::released()?,
     };
+    match processors {
+        Some(processors) => say(&format!(
+            "{} processors for the service and its databases, and another one for whoever asks",
+            processors.serving()
+        )),
+        None => say("everybody shares one processor"),
+    }
     if arguments.iter().any(|it| it == "postgres") {
-        let redis = RedisServer::start().await?;
-        let redis = [("GROOVEBASE_REDIS_URL", redis.url())];
-        run::<Postgres>("PostgreSQL and Redis", program, &redis, overload).await
+        let (postgres, redis) = (PostgresServer::start().await?, RedisServer::start().await?);
+        let store = migrated_store_at(postgres.url()).await?;
+        let settings =
+            [("GROOVEBASE_DATABASE_URL", postgres.url()), ("GROOVEBASE_REDIS_URL", redis.url())];
+        say("PostgreSQL and Redis");
+        measure(&store, program, &settings, processors, overload).await?;
+        store.close().await;
+        Ok(())
     } else {
-        run::<Sqlite>("SQLite", program, &[], overload).await
+        let sqlite = Sqlite::open().await?;
+        let settings = [("GROOVEBASE_DATABASE_URL", sqlite.url())];
+        say("SQLite");
+        measure(sqlite.store(), program, &settings, processors, overload).await?;
+        sqlite.close().await
     }
 }
 
-async fn run<F: Fixture>(
-    name: &str,
+async fn measure(
+    store: &Store,
     program: Program,
     settings: &[(&str, &str)],
+    processors: Option<&Processors>,
     overload: Duration,
 ) -> anyhow::Result<()> {
-    let fixture = F::open().await?;
     let history = SyntheticHistory::new(Settings {
         rows: GENERATIONS,
         artists: ARTISTS,
@@ -80,21 +107,10 @@ async fn run<F: Fixture>(
         until: OffsetDateTime::from(SystemClock.now()).date(),
         seed: 1,
     })?;
-    load(fixture.store(), &history, History::MustBeEmpty, |_| {}).await?;
+    load(store, &history, History::MustBeEmpty, |_| {}).await?;
 
-    let processors = Processors::apart()?;
-    match &processors {
-        Some(processors) => say(&format!(
-            "{name}, {ARTISTS} artists, {GENERATIONS} generations; the service has {} processors, and whoever asks has \
-             another one",
-            processors.of_service()
-        )),
-        None => say(&format!("{name}, {ARTISTS} artists; everybody shares one processor")),
-    }
-    let url = fixture.url().to_owned();
-    let settings: Vec<_> =
-        settings.iter().copied().chain([("GROOVEBASE_DATABASE_URL", url.as_str())]).collect();
-    let service = Operated::start(program, &settings, processors.as_ref())?;
+    say(&format!("{ARTISTS} artists, {GENERATIONS} generations"));
+    let service = Operated::start(program, settings)?;
     let mut artists = Vec::new();
     for (number, name) in (0..).zip(history.artists()) {
         let etag = saved(service.address(), name.as_str(), number).await?;
@@ -102,13 +118,22 @@ async fn run<F: Fixture>(
     }
     let keys: Vec<_> = artists.iter().map(|artist| artist.name.key().clone()).collect();
 
-    // Nothing else runs on the thread that asks, and it begins on the processor of this one.
-    let asking = || phases::measure(&service, &mut asked::mix(artists)?, overload);
+    let before = Ticks::until_now()?;
+    // Nothing else runs on the thread that asks.
+    let asking = || {
+        if let Some(processors) = processors {
+            processors.ask()?;
+        }
+        phases::measure(&service, &mut asked::mix(artists)?, overload)
+    };
     let noted = thread::scope(|scope| scope.spawn(asking).join());
     let noted = noted.map_err(|_| anyhow!("whoever asked panicked"))??;
-    written::check(fixture.store(), &keys, &noted).await?;
-    service.stop()?;
-    fixture.close().await
+    say(&format!(
+        "the host took {:.1} % of the processors meanwhile",
+        100.0 * before.stolen_since()?
+    ));
+    written::check(store, &keys, &noted).await?;
+    service.stop()
 }
 
 /// Saves the profile of an artist, and returns the entity tag.

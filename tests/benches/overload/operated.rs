@@ -1,4 +1,4 @@
-//! The program as an operator runs it, on processors of its own.
+//! The program as an operator runs it.
 
 use std::{
     fs::{self, File},
@@ -10,10 +10,7 @@ use std::{
 
 use anyhow::Context;
 use groovebase_tests::program::{Program, end_of, until};
-use rustix::{
-    process::{Pid, Signal, kill_process},
-    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
-};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A running service; killed when dropped before its end.
 pub(crate) struct Operated {
@@ -23,48 +20,14 @@ pub(crate) struct Operated {
     _program: Program,
 }
 
-/// Which processors whom belong to.
-pub(crate) struct Processors {
-    service: CpuSet,
-    generator: CpuSet,
-}
-
-impl Processors {
-    /// The last one for whoever asks and the others for the service; `None` when there is only one.
-    pub(crate) fn apart() -> anyhow::Result<Option<Self>> {
-        let (mut service, mut generator) = (sched_getaffinity(None)?, CpuSet::new());
-        let last = (0..CpuSet::MAX_CPU).rev().find(|&processor| service.is_set(processor));
-        let last = last.context("a processor")?;
-        service.unset(last);
-        generator.set(last);
-        Ok((service.count() != 0).then_some(Self { service, generator }))
-    }
-
-    /// How many the service has.
-    pub(crate) fn of_service(&self) -> u32 {
-        self.service.count()
-    }
-}
-
 impl Operated {
-    /// Starts the service, and moves this thread, which is to ask, out of its way.
-    pub(crate) fn start(
-        program: Program,
-        settings: &[(&str, &str)],
-        processors: Option<&Processors>,
-    ) -> anyhow::Result<Self> {
+    /// Starts the service.
+    pub(crate) fn start(program: Program, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let log = program.file("service.log");
         let mut command = program.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
-        // A process begins where the thread is that starts it.
-        if let Some(Processors { service, generator: _ }) = processors {
-            sched_setaffinity(None, service)?;
-        }
         let child = command.spawn()?;
-        if let Some(Processors { service: _, generator }) = processors {
-            sched_setaffinity(None, generator)?;
-        }
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut operated = Self { child, address, log, _program: program };
         operated.address = until("the service listens", || Ok(operated.listening()))?;

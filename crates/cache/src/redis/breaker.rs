@@ -211,6 +211,24 @@ mod tests {
     }
 
     #[test]
+    fn is_well_only_while_nothing_has_failed() {
+        let now = Instant::now();
+        assert!(!Breaker::new().is_well());
+        let mut breaker = working(now);
+        assert!(breaker.is_well());
+
+        fail(&mut breaker, now);
+        assert!(!breaker.is_well());
+        assert_eq!(breaker.succeeded(Pass::Ordinary, now), None);
+        assert!(breaker.is_well());
+
+        let mut breaker = open(now);
+        assert!(!breaker.is_well());
+        breaker.admit(after(now, 1.0)).unwrap();
+        assert!(!breaker.is_well());
+    }
+
+    #[test]
     fn opens_at_once_when_nothing_ever_worked() {
         let now = Instant::now();
 

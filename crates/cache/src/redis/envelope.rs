@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 0 | 4 | `GBSP` |
 //! | 4 | 1 | format, 1 |
-//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary`, 3 and 4 are what their first byte names: 0 for none, 1 for an LZ4 block after that dictionary, 2 for zstd with it |
+//! | 5 | 1 | codec of the words: 1 is zstd, 2 is zstd with the dictionary in `envelope/words.2.dictionary`, 3 is what their first byte names: 0 for none, 1 for an LZ4 block after that dictionary, 2 for zstd with it; 4 is 3 where the embedding may lie in planes |
 //! | 6 | 8 | version of the artist; a script compares it byte by byte |
 //! | 14 | 8 | XXH3-64 of all other bytes |
 //! | 22 | 2 | length of the artist's key |
@@ -42,6 +42,7 @@ const ZSTD: u8 = 1;
 const ZSTD_WITH_DICTIONARY: u8 = 2;
 /// What older builds wrote.
 const NAMED: u8 = 3;
+/// What is written now.
 const NAMED_BESIDE_PLANES: u8 = 4;
 
 /// Where the checksum lies, and where what follows it begins.
@@ -176,7 +177,7 @@ pub(super) fn decode(
 
     let [kind] = reader.array().ok_or(Unreadable::Malformed)?;
     let facts = Facts::read(&mut reader).ok_or(Unreadable::Malformed)?;
-    let embedding = numbers::unpack(kind, &mut reader)?;
+    let embedding = numbers::unpack(kind, codec == NAMED_BESIDE_PLANES, &mut reader)?;
     let unpack = match codec {
         ZSTD | ZSTD_WITH_DICTIONARY => words::unpack_zstd,
         _ => words::unpack,
@@ -430,6 +431,8 @@ mod tests {
         assert_eq!(changed(numbers + 1, &[255]), Err(Unreadable::Malformed));
         assert_eq!(changed(numbers + 2, &[1, 128]), Err(Unreadable::Malformed));
         assert_eq!(changed(numbers + 4, &[0xff]), Err(Unreadable::InvalidValue));
+        // Builds that know no planes wrote no planes.
+        assert_eq!(changed(5, &[NAMED]), Err(Unreadable::Malformed));
         assert_eq!(changed(words, &[0; 8]), Err(Unreadable::Malformed));
         assert_eq!(
             opened(&sealed([&bytes[..], &[0]].concat()), &profile),

@@ -4,7 +4,7 @@
 //! for while another question is under way waits until everybody who is ready to run has run, and then all that was
 //! asked for goes as one `MGET`, as Facebook's `DataLoader` does it. Those who are answered together then ask together
 //! again, if they ask for more: for the slower of them, who compute on other threads perhaps, the first one waits for a few
-//! turns of the runtime. Nobody waits for time to pass, and who is and was alone waits for nobody.
+//! turns of the runtime, unless these take long. Nobody sleeps for it, and who is and was alone waits for nobody.
 
 use std::{
     pin::Pin,
@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -20,7 +21,9 @@ use tokio::{runtime::Handle, sync::oneshot, task::yield_now};
 
 use super::trouble::RedisAway;
 
-/// For so many turns of the runtime at most, a microsecond each, a question waits for as many as asked the last one.
+/// So long at most a question waits for as many as asked the last one,
+const PATIENCE: Duration = Duration::from_micros(100);
+/// and for so many turns of the runtime, each of which takes a microsecond when there is nothing else to do.
 const TURNS: usize = 16;
 
 /// What becomes of a question about one key: its value, if it is there.
@@ -74,9 +77,11 @@ impl Gets {
 
     /// Lets everybody run who is ready to, and those of the last question come back.
     async fn gather(&self) {
+        let began = Instant::now();
         for _ in 0..TURNS {
             yield_now().await;
-            if self.last.load(Ordering::Relaxed) <= self.wanted() {
+            let are_back = self.last.load(Ordering::Relaxed) <= self.wanted();
+            if are_back || PATIENCE < began.elapsed() {
                 return;
             }
         }
@@ -180,7 +185,7 @@ impl Drop for Bound {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, time::Duration};
+    use std::future::poll_fn;
 
     use tokio::{task::JoinHandle, time::timeout};
 
@@ -207,7 +212,7 @@ mod tests {
     }
 
     async fn settled() {
-        for _ in 0..20 {
+        for _ in 0..TURNS + 4 {
             yield_now().await;
         }
     }
@@ -365,6 +370,25 @@ mod tests {
         server.answers.notify_one();
         drop(only.await);
         assert!(gets.alone().is_some());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_on_a_thread_that_is_busy() {
+        let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
+        answered_together(&gets, &server).await;
+
+        let only = asked(&gets, &server, "c");
+        let mut turns = 0;
+        while server.questions.lock().is_empty() {
+            // Computing, for all that the others know.
+            std::thread::sleep(PATIENCE * 2);
+            turns += 1;
+            yield_now().await;
+        }
+
+        assert!(turns <= 3, "{turns}");
+        server.answers.notify_one();
+        drop(only.await);
     }
 
     #[tokio::test]

@@ -128,7 +128,7 @@ impl RedisTrouble {
 /// Why an operation on Redis has no answer. Whoever asked goes on without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RedisAway {
-    /// It failed a moment ago, or was closed, so it was not asked.
+    /// It failed a moment ago, was closed, or there is no runtime to ask it in, so it was not asked.
     #[error("Redis was not asked")]
     NotAsked,
     /// It was asked in vain.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use deadpool_redis::redis::cmd;
+use domain::Version;
 use groovebase_cache::{
     Redis, RedisAway, RedisHealth, RedisSettings, RedisStyleProfiles, RedisTrouble,
     SharedProfiles as _,
@@ -328,4 +329,6 @@ async fn a_closed_redis_is_not_asked() {
     tier.redis.close();
 
     assert_eq!(tier.redis.ping().await, Err(RedisAway::NotAsked));
+    assert_eq!(tier.profiles.find(&key("J Dilla"), Version::new(1)).await, None);
+    assert_eq!(tier.profiles.statistics().unanswered, 1);
 }
