@@ -20,9 +20,10 @@ use crate::{
 };
 
 const CONNECTIONS: usize = 8;
-/// Short turns, and many: a host that takes the processors away for a moment then disturbs few of them.
-const READS: usize = 2_000;
-const TURNS: usize = 61;
+/// As many as make the time in which the processor's caches get used to the one or the other a small part of a turn,
+const READS: usize = 10_000;
+/// and so many that a host that takes the processors away for a moment disturbs few of them.
+const TURNS: usize = 21;
 /// A machine that pauses makes a hit long, and no miss of it.
 const BUDGET: Duration = Duration::from_secs(5);
 

@@ -13,11 +13,11 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use tokio::{runtime::Handle, sync::oneshot, task::yield_now};
+use tokio::{runtime::Handle, sync::oneshot, task::yield_now, time::Instant};
 
 use super::trouble::RedisAway;
 
@@ -187,7 +187,10 @@ impl Drop for Bound {
 mod tests {
     use std::future::poll_fn;
 
-    use tokio::{task::JoinHandle, time::timeout};
+    use tokio::{
+        task::JoinHandle,
+        time::{advance, timeout},
+    };
 
     use super::*;
 
@@ -338,7 +341,7 @@ mod tests {
         server.questions.lock().clear();
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_asked_together_is_waited_for() {
         let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
         answered_together(&gets, &server).await;
@@ -355,7 +358,7 @@ mod tests {
         drop((quick.await, slow.await));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn nobody_waits_long_for_who_does_not_come_back() {
         let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
         answered_together(&gets, &server).await;
@@ -372,7 +375,7 @@ mod tests {
         assert!(gets.alone().is_some());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn nobody_waits_on_a_thread_that_is_busy() {
         let (gets, server) = <(Arc<Gets>, Arc<Server>)>::default();
         answered_together(&gets, &server).await;
@@ -380,10 +383,9 @@ mod tests {
         let only = asked(&gets, &server, "c");
         let mut turns = 0;
         while server.questions.lock().is_empty() {
-            // Computing, for all that the others know.
-            std::thread::sleep(PATIENCE * 2);
+            // Computing, for all that the others know, and then a turn of the runtime.
+            advance(PATIENCE * 2).await;
             turns += 1;
-            yield_now().await;
         }
 
         assert!(turns <= 3, "{turns}");
